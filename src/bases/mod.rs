@@ -1,0 +1,1 @@
+//! Base images in the cache, pinned by digest.

@@ -1,0 +1,1 @@
+//! Published modules, their export and push.

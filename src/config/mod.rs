@@ -1,0 +1,1 @@
+//! `policy.toml`, paths, and the layers of settings.

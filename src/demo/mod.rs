@@ -1,0 +1,1 @@
+//! Seeded data, a fixed clock, scripted runs.

@@ -1,0 +1,3 @@
+//! Dockerfiles: lexer, parser with spans, word expansion, shell words.
+
+pub mod ast;

@@ -1,0 +1,1 @@
+//! Contexts packed and unpacked, `.dockerignore`, detection.

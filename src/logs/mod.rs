@@ -1,0 +1,1 @@
+//! Spools of builds, and control characters made harmless.

@@ -1,0 +1,75 @@
+//! What a reviewer decides, and the one hash that an approval binds (R28).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Actor, Digest, Reference, Timestamp};
+
+/// Something that a reviewer allows for one row only (R14, R18, R28).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "grant", rename_all = "kebab-case")]
+pub enum Grant {
+    /// A base outside the approved list.
+    Base {
+        /// Which one.
+        reference: Reference,
+    },
+    /// A longer time limit.
+    Time {
+        /// In minutes.
+        minutes: u64,
+    },
+}
+
+/// What was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// May be built.
+    Approve,
+    /// Goes back with a reason.
+    Reject,
+}
+
+/// One decision about one submission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// What was decided.
+    pub verdict: Verdict,
+    /// By whom.
+    pub by: Actor,
+    /// Why, in the reviewer's words.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+    /// What was approved, for an approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding: Option<Binding>,
+}
+
+/// A tag and the platform manifest that it stood for when it was approved (R9).
+pub type Pins = BTreeMap<Reference, Digest>;
+
+/// Everything that an approval binds. If any of it changes before the build, the approval is void.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The stored context.
+    pub context: Digest,
+    /// The Dockerfile's text.
+    pub dockerfile: Digest,
+    /// The pinned bases: platform manifests, by normalised reference without digest.
+    pub pins: Pins,
+    /// What was granted, sorted.
+    pub grants: Vec<Grant>,
+    /// The policy in force.
+    pub policy: Digest,
+}
+
+impl Binding {
+    /// The hash of all of it, over its JSON with the fields in the order above.
+    pub fn digest(&self) -> Digest {
+        // Maps are ordered and every key is a string, so this can't fail.
+        Digest::of(serde_json::to_vec(self).unwrap_or_default())
+    }
+}

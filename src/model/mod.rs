@@ -1,0 +1,33 @@
+//! Plain types that every room speaks: no files, no sockets, no SQL, no terminal.
+//!
+//! What one stage needs of another's facts is a type here; `pipeline` carries it across.
+
+pub mod actor;
+pub mod audit;
+pub mod base;
+pub mod clock;
+pub mod context;
+pub mod decision;
+pub mod digest;
+pub mod event;
+pub mod failure;
+pub mod finding;
+pub mod image;
+pub mod limits;
+pub mod module;
+pub mod policy;
+pub mod reference;
+pub mod scan;
+pub mod submission;
+pub mod view;
+
+pub use actor::Actor;
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use digest::Digest;
+pub use event::{Event, EventSink};
+pub use failure::Failure;
+pub use finding::{Finding, Severity};
+pub use limits::Limits;
+pub use policy::Policy;
+pub use reference::Reference;
+pub use submission::{Slug, State, Submission, SubmissionId};

@@ -1,0 +1,112 @@
+//! The operator's rules as data: `policy.toml`, every key optional.
+
+use serde::{Deserialize, Serialize};
+
+use super::Digest;
+use super::limits::{ContextLimits, Limits};
+use super::scan::VulnerabilitySeverity;
+
+/// The whole policy.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// What a build may use (R16).
+    pub limits: Limits,
+    /// What intake lets in.
+    pub context: ContextLimits,
+    /// How review works.
+    pub review: ReviewPolicy,
+    /// How the scan gate works (R23).
+    pub scan: ScanPolicy,
+    /// Under which name images are signed and served.
+    pub catalog: CatalogPolicy,
+    /// What the sandbox must be able to hold before anything is built.
+    pub sandbox: SandboxPolicy,
+}
+
+/// How review works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReviewPolicy {
+    /// How long a claim lasts without a sign of life, in seconds.
+    pub claim_seconds: u64,
+}
+
+impl Default for ReviewPolicy {
+    fn default() -> Self {
+        Self { claim_seconds: 900 }
+    }
+}
+
+/// Which scanner to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScannerChoice {
+    /// Trivy where it is on the PATH, else the embedded one.
+    #[default]
+    Auto,
+    /// Trivy; its absence is an error.
+    Trivy,
+    /// The embedded one.
+    Embedded,
+}
+
+/// How the scan gate works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScanPolicy {
+    /// Which scanner.
+    pub scanner: ScannerChoice,
+    /// From which severity on a finding rejects.
+    pub reject_from: VulnerabilitySeverity,
+    /// How old the vulnerability database may be, in hours.
+    pub database_max_age_hours: u64,
+    /// Whether an image without any operating system and package list may pass (scratch with a static binary).
+    pub allow_no_os: bool,
+    /// How long a scan may take, in seconds.
+    pub time_seconds: u64,
+}
+
+impl Default for ScanPolicy {
+    fn default() -> Self {
+        Self {
+            scanner: ScannerChoice::Auto,
+            reject_from: VulnerabilitySeverity::High,
+            database_max_age_hours: 24 * 7,
+            allow_no_os: false,
+            time_seconds: 300,
+        }
+    }
+}
+
+/// Under which name images are signed and served.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CatalogPolicy {
+    /// The repository prefix that stands in signatures and pull URLs: `PREFIX/SLUG@sha256:…`.
+    pub prefix: String,
+}
+
+impl Default for CatalogPolicy {
+    fn default() -> Self {
+        Self {
+            prefix: "registry.example/flareo".into(),
+        }
+    }
+}
+
+/// What the sandbox must be able to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxPolicy {
+    /// Refuse to build where a limit can only be watched, not enforced by the kernel.
+    pub require_kernel_limits: bool,
+}
+
+impl Policy {
+    /// The digest of the policy in force, over its JSON: part of what an approval binds (R28).
+    pub fn digest(&self) -> Digest {
+        // Plain numbers, strings and enums: this can't fail.
+        Digest::of(serde_json::to_vec(self).unwrap_or_default())
+    }
+}

@@ -1,0 +1,129 @@
+//! What the faces show: facts gathered for one screen or one answer, ready to print.
+
+use serde::{Deserialize, Serialize};
+
+use super::decision::Decision;
+use super::submission::Submission;
+use super::{Digest, Finding, Reference, Slug, State, SubmissionId, Timestamp};
+
+/// One line of the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueRow {
+    /// Number.
+    pub id: SubmissionId,
+    /// Name.
+    pub slug: Slug,
+    /// Where it stands.
+    pub state: State,
+    /// Who sent it.
+    pub submitter: String,
+    /// When it came.
+    pub created_at: Timestamp,
+    /// When its state last changed.
+    pub updated_at: Timestamp,
+    /// Who reads it now.
+    pub claimed_by: Option<String>,
+    /// Blocking findings at intake.
+    pub blocks: u32,
+    /// Warnings at intake.
+    pub warnings: u32,
+    /// Its place among the approved ones, from 1.
+    pub position: Option<u32>,
+    /// The image, once built.
+    pub digest: Option<Digest>,
+    /// Why it failed or was rejected.
+    pub error: Option<String>,
+}
+
+/// A base that a Dockerfile names, and what it would be pinned to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BasePin {
+    /// As the Dockerfile writes it.
+    pub written: String,
+    /// Normalised.
+    pub reference: Reference,
+    /// The platform manifest in the cache, if there is one.
+    pub digest: Option<Digest>,
+    /// Whether the approved list has it.
+    pub approved: bool,
+    /// The Dockerfile's line.
+    pub line: u32,
+}
+
+/// Everything that a reviewer reads before deciding (R27).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewPage {
+    /// The row.
+    pub submission: Submission,
+    /// The Dockerfile's text, lossily decoded; not sanitised.
+    pub dockerfile: String,
+    /// Findings, in the order of their places.
+    pub findings: Vec<Finding>,
+    /// The bases.
+    pub pins: Vec<BasePin>,
+    /// What was decided so far.
+    pub decisions: Vec<Decision>,
+    /// The slug's previous submission and its Dockerfile, if there is one.
+    pub previous: Option<Previous>,
+}
+
+/// The submission before this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    /// Its number.
+    pub id: SubmissionId,
+    /// How it ended.
+    pub state: State,
+    /// Its Dockerfile's text.
+    pub dockerfile: String,
+}
+
+/// One line of the catalog.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleRow {
+    /// Name.
+    pub slug: Slug,
+    /// `published` or `yanked`.
+    pub state: State,
+    /// The image.
+    pub digest: Digest,
+    /// The submission that it came from.
+    pub submission: SubmissionId,
+    /// When it was published.
+    pub published_at: Timestamp,
+    /// Compressed size in bytes.
+    pub bytes: u64,
+    /// Layers.
+    pub layers: u32,
+    /// Packages in the bill of materials.
+    pub packages: u32,
+    /// Findings let through by an exception.
+    pub excepted: u32,
+    /// Whether a signature is kept beside it.
+    pub signed: bool,
+}
+
+/// One answer of `flareo doctor`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What was looked at.
+    pub name: String,
+    /// How it stands.
+    pub status: CheckStatus,
+    /// What was found.
+    pub found: String,
+    /// What to do, where something is to be done.
+    pub help: String,
+}
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckStatus {
+    /// As it should be.
+    Ok,
+    /// Works, but less well.
+    Degraded,
+    /// Does not work.
+    Missing,
+}

@@ -1,0 +1,1 @@
+//! Content store, manifests, registry client.

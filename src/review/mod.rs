@@ -1,0 +1,1 @@
+//! What a reviewer reads, and what a decision binds.

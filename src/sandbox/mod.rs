@@ -1,0 +1,3 @@
+//! Namespaces, limits, seccomp: where a RUN runs.
+
+pub mod spec;

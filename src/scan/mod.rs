@@ -1,0 +1,1 @@
+//! Trivy, the embedded scanner, the gate, exceptions.

@@ -1,0 +1,1 @@
+//! The queue in SQLite: connection, migrations, queries, leases, the audit chain.
