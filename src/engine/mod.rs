@@ -1,1 +1,4 @@
 //! From a Dockerfile to an image in the content store.
+
+pub mod tar;
+pub mod tree;
