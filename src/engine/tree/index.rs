@@ -83,7 +83,11 @@ pub enum MemberError {
     #[error("`{}` is no path that a layer can have", shown(.0))]
     BadPath(Vec<u8>),
     /// A hard link to something that is no file of this layer.
-    #[error("`{}` is a hard link to `{}`, which is no file of the same layer", shown(path), shown(target))]
+    #[error(
+        "`{}` is a hard link to `{}`, which is no file of the same layer",
+        shown(path),
+        shown(target)
+    )]
     LinkNowhere {
         /// The link.
         path: Vec<u8>,

@@ -1,14 +1,12 @@
 //! Paths inside a root: made clean, and followed through symbolic links without ever leaving it.
 
-use super::node::{Kind, Node};
-
 /// So many links may be followed on one way.
 const LINKS_LIMIT: usize = 255;
 
-/// Something in which paths can be looked up, without following links.
+/// Something in which symbolic links can be looked up.
 pub trait Lookup {
-    /// What stands at a clean path.
-    fn lookup(&self, path: &[u8]) -> Option<Node>;
+    /// The text of the symbolic link at a clean path, if one stands there; nothing on the way is followed.
+    fn link(&self, path: &[u8]) -> Option<Box<[u8]>>;
 }
 
 /// A path goes round in circles.
@@ -71,8 +69,8 @@ pub fn resolve(tree: &impl Lookup, path: &[u8]) -> Result<Vec<u8>, TooManyLinks>
             _ => {}
         }
         let next = join(&done, &part);
-        match tree.lookup(&next).map(|node| node.kind) {
-            Some(Kind::Symlink(target)) => {
+        match tree.link(&next) {
+            Some(target) => {
                 links += 1;
                 if links > LINKS_LIMIT {
                     return Err(TooManyLinks(clean(path)));
@@ -82,7 +80,7 @@ pub fn resolve(tree: &impl Lookup, path: &[u8]) -> Result<Vec<u8>, TooManyLinks>
                 }
                 rest.extend(parts(&target).rev().map(<[u8]>::to_vec));
             }
-            _ => done = next,
+            None => done = next,
         }
     }
     Ok(done)

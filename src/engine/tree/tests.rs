@@ -106,7 +106,10 @@ fn whiteouts_and_opaque_folders_hide_what_is_below() {
         ],
     ]);
     let all: Vec<_> = tree.below(b"").into_keys().collect();
-    let all: Vec<_> = all.iter().map(|p| std::str::from_utf8(p).unwrap()).collect();
+    let all: Vec<_> = all
+        .iter()
+        .map(|p| std::str::from_utf8(p).unwrap())
+        .collect();
     assert_eq!(all, ["a", "a/y", "b", "b/new"]);
     for gone in ["a/x", "b/z", "c"] {
         assert!(tree.find(gone.as_bytes()).is_none(), "{gone}");

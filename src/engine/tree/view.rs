@@ -107,8 +107,11 @@ impl Tree {
 }
 
 impl Lookup for Tree {
-    fn lookup(&self, path: &[u8]) -> Option<Node> {
-        self.find(path).map(|found| found.node.clone())
+    fn link(&self, path: &[u8]) -> Option<Box<[u8]>> {
+        match &self.find(path)?.node.kind {
+            Kind::Symlink(target) => Some(target.clone()),
+            _ => None,
+        }
     }
 }
 
