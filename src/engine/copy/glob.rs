@@ -97,27 +97,27 @@ impl Glob {
                     let not = chars.next_if_eq(&'^').is_some();
                     let mut ranges = Vec::new();
                     loop {
-                        let mut one = || match chars.next() {
-                            Some('\\') => chars.next(),
-                            other => other,
+                        // A character of the class, and whether it stands for itself whatever it is.
+                        let mut one = || match chars.next()? {
+                            '\\' => Some((chars.next()?, true)),
+                            c => Some((c, false)),
                         };
-                        let low = one().ok_or_else(bad)?;
-                        if low == ']' && !ranges.is_empty() {
+                        let (low, escaped) = one().ok_or_else(bad)?;
+                        if low == ']' && !escaped && !ranges.is_empty() {
                             break;
                         }
-                        if matches!(low, '-' | ']') {
+                        if matches!(low, '-' | ']') && !escaped {
                             return Err(bad());
                         }
-                        let high = if chars.next_if_eq(&'-').is_some() {
-                            let mut one = || match chars.next() {
-                                Some('\\') => chars.next(),
-                                Some('-' | ']') => None,
-                                other => other,
+                        let mut high = low;
+                        if chars.next_if_eq(&'-').is_some() {
+                            let mut one = || match chars.next()? {
+                                '\\' => chars.next(),
+                                '-' | ']' => None,
+                                c => Some(c),
                             };
-                            one().ok_or_else(bad)?
-                        } else {
-                            low
-                        };
+                            high = one().ok_or_else(bad)?;
+                        }
                         ranges.push((low, high));
                     }
                     Token::Class { not, ranges }
@@ -138,12 +138,14 @@ impl Glob {
         row[0] = true;
         for token in &self.tokens {
             let mut next = vec![false; path.len() + 1];
+            let mut reached = false;
             for j in 0..=path.len() {
+                reached |= j > 0 && row[j - 1];
                 let before = j.checked_sub(1).map(|k| path[k]);
                 next[j] = match token {
                     Token::Some => row[j] || (before.is_some_and(|c| c != '/') && next[j - 1]),
                     Token::All => row[j] || (before.is_some() && next[j - 1]),
-                    Token::Folders => row[j] || (before == Some('/') && row[..j].contains(&true)),
+                    Token::Folders => row[j] || (before == Some('/') && reached),
                     Token::One => before.is_some_and(|c| c != '/') && row[j - 1],
                     Token::Literal(l) => before == Some(*l) && row[j - 1],
                     Token::Class { not, ranges } => {
