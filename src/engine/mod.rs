@@ -2,6 +2,7 @@
 
 pub mod copy;
 pub mod fault;
+pub mod key;
 pub mod layer;
 pub mod tar;
 pub mod tree;

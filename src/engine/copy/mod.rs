@@ -2,6 +2,15 @@
 
 mod glob;
 mod mode;
+mod place;
+mod select;
+mod source;
 
 pub use glob::{BadPattern, Glob, Patterns};
 pub use mode::{Chmod, InvalidMode};
+pub use place::{Attributes, Entry, Placement};
+pub use select::{Choice, Picked, Selected, inline, select};
+pub use source::{Content, ContextTree, Inline, Source, SourceKind, SourceNode};
+
+#[cfg(test)]
+mod tests;
