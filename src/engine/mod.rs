@@ -1,5 +1,6 @@
 //! From a Dockerfile to an image in the content store.
 
+pub mod accounts;
 pub mod copy;
 pub mod fault;
 pub mod key;
