@@ -5,6 +5,7 @@ pub mod copy;
 pub mod fault;
 pub mod key;
 pub mod layer;
+pub mod plan;
 pub mod tar;
 pub mod tree;
 pub mod watch;
