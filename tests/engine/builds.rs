@@ -32,14 +32,13 @@ for_everybody! {
         assert_eq!(
             second,
             ["a/ 755", "a/.wh.b 0", "a/g 755", "bin/ 755", "bin/.wh.vi 0", "home/ 755", "home/.wh..wh..opq 0"]
-                .map(|line| line.replace("a/g 755", "a/g 4755"))
         );
     };
 
     the_same_build_gives_the_same_bytes_cold_and_warm_and_elsewhere: |ground| {
         let text = "FROM base AS build\nWORKDIR /out\nCOPY main.sh /\nRUN /main.sh && date -r /bin/busybox +%s >/out/time\n\
-                    RUN ls -l --full-time / /out >/tmp/list; mv /tmp/list /out/list\n\
-                    FROM base\nCOPY --from=build /out /result\nCOPY data /data\nRUN cat /result/made /data/* | sha256sum >/sum\n";
+                    RUN ls -l --full-time /out /bin /etc /main.sh >/list\n\
+                    FROM base\nCOPY --from=build /out /list /result/\nCOPY data /data\nRUN cat /result/made /data/* | sha256sum >/sum\n";
         let cold = ground.build(text, context());
         let warm = ground.build(text, context());
         assert_eq!(warm.image.digest, cold.image.digest);
@@ -79,7 +78,7 @@ for_everybody! {
         let built = ground.steps(
             "RUN [\"/bin/echo\", \"exec $HOME\"]\nSHELL [\"/bin/sh\", \"-ec\"]\nRUN echo shell\nRUN <<EOF\necho here\necho doc\nEOF\n\
              RUN <<EOF\n#!/bin/awk -f\nBEGIN { print \"script\" }\nEOF\nRUN cat <<EOF\nfor cat\nEOF\n\
-             RUN --network=none --mount=type=tmpfs,target=/mnt/t,size=1m echo x >/mnt/t/f && df /mnt/t | grep -c tmpfs",
+             RUN --network=none --mount=type=tmpfs,target=/mnt/t,size=1m echo x >/mnt/t/f && grep ' /mnt/t ' /proc/mounts | grep -c tmpfs",
         );
         assert_eq!(built.out, "exec $HOME\nshell\nhere\ndoc\nscript\nfor cat\n1\n");
     };
