@@ -3,7 +3,7 @@
 use flareo::model::context::MemoryContext;
 use flareo::model::event::StepOutcome;
 
-use super::ground::{Ground, Who, for_everybody, run_as};
+use super::ground::{Ground, Who, for_everybody, printed_as, run_as};
 
 fn context() -> MemoryContext {
     MemoryContext::default()
@@ -52,6 +52,7 @@ for_everybody! {
         assert_eq!(ground.build_request(&request).unwrap().image.digest, cold.image.digest);
         let other = Ground::new();
         assert_eq!(other.build(text, context()).image.digest, cold.image.digest);
+        // `everybody_gets_the_same_bytes` reads this.
         println!("digest {}", cold.image.digest);
     };
 
@@ -150,4 +151,36 @@ for_everybody! {
         let left: Vec<_> = std::fs::read_dir(ground.path().join("snapshots/tmp")).unwrap().collect();
         assert!(left.is_empty(), "{left:?}");
     };
+}
+
+#[test]
+fn everybody_gets_the_same_bytes() {
+    if rustix::process::geteuid().as_raw() != 0 {
+        println!("skipped: needs root, to be everybody");
+        return;
+    }
+    let test = concat!(
+        module_path!(),
+        "::the_same_build_gives_the_same_bytes_cold_and_warm_and_elsewhere"
+    );
+    let digest = |text: &str| {
+        let line = text
+            .lines()
+            .find_map(|line| line.split_once("digest sha256:"));
+        line.map(|(_, hex)| hex.to_owned())
+    };
+    let root = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture"])
+        .arg(format!("{}::as_root", test.split_once("::").unwrap().1))
+        .output()
+        .unwrap();
+    let root = digest(&String::from_utf8_lossy(&root.stdout));
+    for (who, name) in [
+        (Who::Ranges, "with_a_range_of_ids"),
+        (Who::Plain, "with_one_id"),
+    ] {
+        if let Some((text, ..)) = printed_as(who, &format!("{test}::{name}")) {
+            assert_eq!(digest(&text), root, "{who:?}");
+        }
+    }
 }
