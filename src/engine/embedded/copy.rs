@@ -263,12 +263,6 @@ impl Stage<'_> {
             || written == "."
             || written.ends_with('/')
             || written.ends_with("/.");
-        if order.sources.len() + order.documents.len() > 1 && !folder {
-            let keyword = instruction.kind.keyword();
-            return Err(Fault::input(format!(
-                "When using {keyword} with more than one source file, the destination must be a directory and end with a /"
-            )));
-        }
         order.destination = absolute(self.image.working_dir(), written);
         if folder && order.destination != "/" {
             order.destination.push('/');
