@@ -7,9 +7,14 @@
 //!
 //! Nothing here says what a command may do.
 
+mod assign;
+mod clauses;
+mod found;
 mod read;
+mod redirect;
 mod unwrap;
 mod word;
+mod wrappers;
 
 #[cfg(test)]
 mod tests;
@@ -121,6 +126,8 @@ pub struct Command {
     pub input: Input,
     /// The programs that run it, outermost first: `sudo`, `env`, `sh`.
     pub through: Vec<String>,
+    /// The file that it stands in, where that is not the one that was read.
+    pub file: Option<String>,
     variables: Arc<Variables>,
 }
 
@@ -142,6 +149,18 @@ impl Command {
             return Some(value.known.then_some(value.text.as_str()));
         }
         self.variables.get(name).map(Option::as_deref)
+    }
+
+    /// Says that the command stands in another file, which is called at `span` of the file that was read.
+    pub fn stand_in(&mut self, file: &str, span: Range<usize>) {
+        self.file = Some(file.to_owned());
+        let words = self.words.iter_mut();
+        let assigned = self.assignments.iter_mut().map(|(_, word)| word);
+        let redirected = self.redirects.iter_mut().map(|r| &mut r.target);
+        for word in words.chain(assigned).chain(redirected) {
+            word.span = span.clone();
+            word.origin = Origin::starting_at(span.start);
+        }
     }
 
     /// The bytes of the file from its first word to its last.
@@ -174,14 +193,14 @@ pub struct Reading {
 
 /// The commands of a script.
 pub fn script(text: &str, origin: &Origin, lookup: &Lookup<'_>, effort: &mut Effort) -> Reading {
-    let mut found = read::Found::new(lookup, effort);
+    let mut found = found::Found::new(lookup, effort);
     read::script(text, origin, &mut found, 0);
     unwrap::all(found)
 }
 
 /// The commands that a program run with these arguments comes to.
 pub fn exec(words: Vec<Word>, input: Input, lookup: &Lookup<'_>, effort: &mut Effort) -> Reading {
-    let mut found = read::Found::new(lookup, effort);
+    let mut found = found::Found::new(lookup, effort);
     found.push(
         Command {
             words,
@@ -189,6 +208,7 @@ pub fn exec(words: Vec<Word>, input: Input, lookup: &Lookup<'_>, effort: &mut Ef
             redirects: Vec::new(),
             input,
             through: Vec::new(),
+            file: None,
             variables: Arc::default(),
         },
         None,

@@ -4,148 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::super::origin::Origin;
-use super::read::{self, COMMAND_COST, DEPTH, Found, WORD_COST};
+use super::found::{COMMAND_COST, DEPTH, Found, WORD_COST};
+use super::read;
 use super::word::printed;
+use super::wrappers::{SHELLS, WRAPPERS, Wrapper};
 use super::{Command, Input, Reading, Word};
-
-/// How a program that runs another one takes its arguments.
-struct Wrapper {
-    names: &'static [&'static str],
-    /// Options whose value is the next word.
-    valued: &'static [&'static str],
-    /// Words between the options and the command.
-    operands: usize,
-    /// Whether `name=value` may stand before the command.
-    assigns: bool,
-}
-
-const fn plain(names: &'static [&'static str]) -> Wrapper {
-    Wrapper {
-        names,
-        valued: &[],
-        operands: 0,
-        assigns: false,
-    }
-}
-
-const fn valued(names: &'static [&'static str], valued: &'static [&'static str]) -> Wrapper {
-    Wrapper {
-        valued,
-        ..plain(names)
-    }
-}
-
-const WRAPPERS: &[Wrapper] = &[
-    plain(&[
-        "builtin",
-        "nohup",
-        "setsid",
-        "busybox",
-        "toybox",
-        "eatmydata",
-        "fakeroot",
-        "tini",
-        "dumb-init",
-        "catatonit",
-        "dbus-run-session",
-        "proxychains",
-        "proxychains4",
-        "torsocks",
-        "tsocks",
-        "linux32",
-        "linux64",
-        "ssh-agent",
-        "sem",
-        "chronic",
-        "ifne",
-        "unbuffer",
-    ]),
-    Wrapper {
-        assigns: true,
-        ..valued(
-            &["env"],
-            &["-u", "--unset", "-C", "--chdir", "-a", "--argv0"],
-        )
-    },
-    Wrapper {
-        assigns: true,
-        ..valued(
-            &["sudo"],
-            &[
-                "-u", "--user", "-g", "--group", "-h", "--host", "-p", "--prompt", "-C", "-r",
-                "-t", "-T", "-U", "-D", "--chdir", "-R", "--chroot",
-            ],
-        )
-    },
-    valued(&["doas"], &["-u", "-C", "-a"]),
-    valued(&["exec"], &["-a"]),
-    valued(&["command"], &[]),
-    valued(&["nice"], &["-n", "--adjustment"]),
-    valued(&["ionice"], &["-c", "--class", "-n", "--classdata"]),
-    valued(
-        &["stdbuf"],
-        &["-i", "-o", "-e", "--input", "--output", "--error"],
-    ),
-    valued(&["time"], &["-f", "--format", "-o", "--output"]),
-    valued(
-        &["strace", "ltrace"],
-        &["-o", "-e", "-s", "-P", "-u", "-E", "-a"],
-    ),
-    valued(&["watch"], &["-n", "--interval"]),
-    valued(
-        &[
-            "unshare",
-            "nsenter",
-            "setpriv",
-            "xvfb-run",
-            "systemd-run",
-            "prlimit",
-        ],
-        &["-s", "-n", "-t", "-S", "-G", "-R", "-w"],
-    ),
-    valued(&["runuser"], &["-u", "--user", "-g", "--group", "-G"]),
-    valued(
-        &["xargs", "parallel"],
-        &[
-            "-I",
-            "-n",
-            "--max-args",
-            "-P",
-            "--max-procs",
-            "-L",
-            "--max-lines",
-            "-d",
-            "--delimiter",
-            "-E",
-            "-s",
-            "--max-chars",
-            "-a",
-            "--arg-file",
-            "-j",
-            "--jobs",
-        ],
-    ),
-    Wrapper {
-        operands: 1,
-        ..valued(&["timeout"], &["-s", "--signal", "-k", "--kill-after"])
-    },
-    Wrapper {
-        operands: 1,
-        ..valued(&["flock"], &["-w", "--timeout", "-E"])
-    },
-    Wrapper {
-        operands: 1,
-        ..plain(&["chroot", "gosu", "su-exec", "setarch", "faketime"])
-    },
-    Wrapper {
-        operands: 1,
-        ..valued(&["taskset", "chrt"], &[])
-    },
-];
-
-const SHELLS: [&str; 9] = [
-    "sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "rbash", "yash",
-];
 
 /// What a command runs in turn.
 enum Inner {
@@ -203,6 +66,7 @@ fn follow(command: Command, into: &mut Vec<Command>, found: &mut Found<'_>, dept
                     redirects: Vec::new(),
                     input: input.clone(),
                     through: through.clone(),
+                    file: None,
                     variables: Arc::clone(&variables),
                 };
                 follow(command, into, found, depth + 1);
