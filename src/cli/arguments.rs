@@ -113,9 +113,9 @@ pub enum Command {
         #[arg(long)]
         headless: bool,
     },
-    /// Longer explanations: `flareo topic` lists them
-    Topic {
-        /// Which one
+    /// Explain a topic or a command; alone, list the topics
+    Help {
+        /// A topic, as in `submitting`, or a command
         topic: Option<String>,
     },
     /// Print a completion script

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::Site;
 use crate::logs::Spool;
 use crate::model::event::Happening;
-use crate::model::{Clock, Event, EventSink, Slug, SubmissionId};
+use crate::model::{Clock, Event, EventSink, Slug, Submission, SubmissionId};
 
 /// Sees every event of every submission that a worker works on: the stream of `--batch`.
 pub trait Watcher: Send + Sync {
@@ -19,9 +20,10 @@ impl<F: Fn(&Event) + Send + Sync> Watcher for F {
     }
 }
 
-/// The sink of one submission's attempt.
+/// The sink of one submission's attempt, or of a local build.
 pub struct Recorder<'a> {
     clock: Arc<dyn Clock>,
+    steady: bool,
     of: Option<(SubmissionId, Slug)>,
     spool: Option<Spool>,
     spool_lost: AtomicBool,
@@ -30,26 +32,15 @@ pub struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     /// Records an attempt at a submission.
-    pub fn of(
-        clock: Arc<dyn Clock>,
-        id: SubmissionId,
-        slug: Slug,
-        spool: Spool,
-        watcher: &'a dyn Watcher,
-    ) -> Self {
-        Self {
-            clock,
-            of: Some((id, slug)),
-            spool: Some(spool),
-            spool_lost: AtomicBool::new(false),
-            watcher,
-        }
+    pub fn of(site: &Site, row: &Submission, spool: Spool, watcher: &'a dyn Watcher) -> Self {
+        Self { of: Some((row.id, row.slug.clone())), spool: Some(spool), ..Self::live(site, watcher) }
     }
 
     /// Only hands on: a local build belongs to no submission.
-    pub fn live(clock: Arc<dyn Clock>, watcher: &'a dyn Watcher) -> Self {
+    pub fn live(site: &Site, watcher: &'a dyn Watcher) -> Self {
         Self {
-            clock,
+            clock: site.clock().clone(),
+            steady: site.steady(),
             of: None,
             spool: None,
             spool_lost: AtomicBool::new(false),
@@ -60,13 +51,16 @@ impl<'a> Recorder<'a> {
 
 impl EventSink for Recorder<'_> {
     fn emit(&self, what: Happening) {
-        let (id, slug) = self.of.clone().unzip();
-        let event = Event {
-            at: self.clock.now(),
-            id,
-            slug,
-            what,
+        let what = match what {
+            // What was measured differs from run to run: a steady site leaves it out.
+            Happening::Usage(_) if self.steady => return,
+            Happening::StepEnd { step, outcome, layer_bytes, .. } if self.steady => {
+                Happening::StepEnd { step, outcome, took_ms: 0, layer_bytes }
+            }
+            what => what,
         };
+        let (id, slug) = self.of.clone().unzip();
+        let event = Event { at: self.clock.now(), id, slug, what };
         if let Some(spool) = &self.spool
             && let Err(error) = spool.append(&event)
             && !self.spool_lost.swap(true, Ordering::Relaxed)
