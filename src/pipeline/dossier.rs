@@ -62,7 +62,7 @@ impl Site {
     /// If the queue can't be read.
     pub fn pins(&self, file: &Dockerfile, build_args: &BTreeMap<String, String>) -> Result<Vec<BasePin>, SiteError> {
         let approved = self.approved_list()?;
-        let named = dockerfile::scope::external_images(file, build_args, &Platform::host());
+        let named = dockerfile::images::external(file, build_args, &Platform::host());
         let mut pins = Vec::new();
         for image in named {
             let Ok(reference) = image.name.parse::<Reference>() else {
