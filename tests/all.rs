@@ -1,4 +1,8 @@
 //! Every integration test in one binary: one link, shared fixtures.
 
 mod architecture;
-mod attest;
+mod hostile;
+mod killed;
+mod support;
+mod vulnerabilities;
+mod way;
