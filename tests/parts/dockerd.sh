@@ -74,6 +74,8 @@ start() {
 images() {
   local bases=$FLAREO_TEST_PARTS/bases
   [ -S "$PARTS_RUN/docker.sock" ] && [ -f "$bases/VERSIONS.txt" ] || return 0
+  # Once an engine, until the bases are made anew.
+  if made "$PARTS_RUN/docker.sock" "$bases"/*.tar.made; then return 0; fi
   # Two at a time: an import is one core's work. The largest goes first.
   xargs -P 2 -L 1 "$0" image <<'NAMES'
 debian-go.tar golang:1.22 golang:1.23
@@ -83,6 +85,7 @@ debian.tar debian:12-slim
 alpine-like.tar alpine:3.19
 busybox.tar busybox:latest
 NAMES
+  now_made "$PARTS_RUN/docker.sock" "$bases"/*.tar.made
 }
 
 image() { # TAR NAME...
@@ -115,13 +118,22 @@ busybox sh
 NAMES
 }
 
+# Several runs may share the servers that --up left running.
+one_at_a_time() { exec 7>"$PARTS_RUN/lock" && flock 7; }
+
 case ${1:-} in
   start) start ;;
-  images) images ;;
+  images)
+    one_at_a_time
+    images 7>&-
+    ;;
   image)
     shift
     image "$@"
     ;;
-  archives) archives ;;
+  archives)
+    one_at_a_time
+    archives 7>&-
+    ;;
   *) say "docker: $(client || echo none), dockerd: $(on_path dockerd || echo none)" ;;
 esac
