@@ -89,7 +89,7 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
         return batch::pass(&site, output);
     }
     let Some(command) = &arguments.command else {
-        return console::run(site);
+        return console::run(&site);
     };
     match command {
         Command::Publish(publish) => publish::run(&site, publish, output),
