@@ -2,17 +2,19 @@
 
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use super::arguments::Audit;
 use super::output::{Output, Role, time};
 use crate::model::Failure;
 use crate::pipeline::{Site, SiteError};
-use crate::store::AuditFilter;
+use crate::store::{AuditCheck, AuditFilter};
 
 /// Prints or recomputes the chain.
 pub fn run(site: &Site, audit: &Audit, output: &Output) -> Result<ExitCode, SiteError> {
     match audit {
         Audit::Log { submission, limit } => {
-            let filter = AuditFilter { submission: *submission, limit: *limit, ..AuditFilter::default() };
+            let filter = AuditFilter { submission: *submission, limit: usize::try_from(*limit).unwrap_or(usize::MAX), ..AuditFilter::default() };
             let entries = site.queue().audit(&filter)?;
             if output.json() {
                 output.document(&entries)?;
@@ -34,15 +36,16 @@ pub fn run(site: &Site, audit: &Audit, output: &Output) -> Result<ExitCode, Site
             output.say(&output.table(&["NO", "AT", "WHO", "WHAT", "ABOUT", "HASH"], &lines));
         }
         Audit::Verify => {
-            let check = site.queue().verify_audit()?;
-            if output.json() {
-                output.document(&serde_json::json!({ "entries": check.entries, "broken": check.broken }))?;
-            }
-            match check.broken {
-                None if output.json() => {}
-                None => output.say(&format!("{} entries, unbroken", check.entries)),
-                Some(at) => {
-                    return Err(SiteError::refused(Failure::new(format!("the audit chain is broken at entry {at}")))
+            match site.queue().verify_audit()? {
+                AuditCheck::Intact { entries, head } if output.json() => {
+                    output.document(&json!({ "intact": true, "entries": entries, "head": head }))?;
+                }
+                AuditCheck::Intact { entries, head } => {
+                    output.say(&format!("{entries} entries, unbroken; the last one is {head}"));
+                }
+                AuditCheck::Broken { number, why } => {
+                    let message = format!("the audit chain is broken at entry {number}: {why}");
+                    return Err(SiteError::refused(Failure::new(message))
                         .help("somebody changed the database by hand: compare it with a backup"));
                 }
             }

@@ -15,7 +15,11 @@ pub fn run(site: &Site, verb: &Verb, output: &Output) -> Result<ExitCode, SiteEr
         Verb::Export { slug, output: destination } => {
             let module = site.module(slug)?;
             let written = site.export(&module, destination)?;
-            output.say(&written);
+            if output.json() {
+                output.document(&serde_json::json!({ "digest": written.digest, "to": destination }))?;
+            } else {
+                output.say(&format!("{} is at {destination}", written.digest));
+            }
         }
         Verb::Yank { slug, reason } => {
             let module = site.yank(slug, reason)?;
@@ -26,7 +30,7 @@ pub fn run(site: &Site, verb: &Verb, output: &Output) -> Result<ExitCode, SiteEr
 }
 
 fn list(site: &Site, output: &Output) -> Result<(), SiteError> {
-    let rows = site.queue().modules()?;
+    let rows = site.queue().modules(0, u32::MAX)?;
     if output.json() {
         return output.document(&rows);
     }

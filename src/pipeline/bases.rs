@@ -4,11 +4,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{Site, SiteError};
-use crate::bases;
+use crate::bases::{self, ImportOptions};
 use crate::model::audit::Record;
 use crate::model::base::{ApprovedBase, Base};
 use crate::model::image::Platform;
 use crate::model::{Failure, Reference};
+use crate::oci::registry::RegistrySettings;
 
 /// One line of `flareo base list`: a base in the cache, on the approved list, or both.
 #[derive(Debug, Clone, Serialize)]
@@ -36,7 +37,8 @@ impl Site {
                 reference.familiar()
             )));
         }
-        let imported = bases::import(self.store(), source, &Platform::host())
+        let options = ImportOptions { registry: RegistrySettings::of_user(), ..ImportOptions::default() };
+        let imported = bases::import(self.store(), source, &Platform::host(), &options)
             .map_err(|e| SiteError::refused(Failure::new(e.to_string())))?;
         let base = Base {
             reference: reference.without_digest(),
@@ -46,8 +48,7 @@ impl Site {
             source: source.to_owned(),
             imported_at: self.clock().now(),
         };
-        self.queue().put_base(&base, self.actor())?;
-        Ok(base)
+        Ok(self.queue().put_base(&base, self.actor())?)
     }
 
     /// Every base that is in the cache or on the approved list, by name.
@@ -57,7 +58,7 @@ impl Site {
     pub fn base_rows(&self) -> Result<Vec<BaseRow>, SiteError> {
         let mut held = self.queue().bases()?;
         let mut rows = Vec::new();
-        for ApprovedBase { reference, purpose } in self.queue().approved()? {
+        for ApprovedBase { reference, purpose } in self.queue().approved_bases()? {
             let at = held.iter().position(|base| base.reference == reference);
             rows.push(BaseRow {
                 reference: reference.familiar(),
@@ -90,7 +91,7 @@ impl Site {
     /// # Errors
     /// If it is not on it.
     pub fn remove_base(&self, reference: &Reference) -> Result<(), SiteError> {
-        Ok(self.queue().remove_approved(&reference.without_digest(), self.actor())?)
+        Ok(self.queue().disapprove_base(reference, self.actor())?)
     }
 
     pub(super) fn record(&self, action: &str, facts: serde_json::Value) -> Result<(), SiteError> {

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use super::{Site, SiteError};
 use crate::attest::{self, PublicKey, Verified};
-use crate::catalog::{self, Destination};
+use crate::catalog::{self, CatalogError, Exported, Item};
 use crate::model::module::Module;
 use crate::model::{Digest, Failure, Slug};
+use crate::oci::registry::RegistrySettings;
 use crate::store::{Move, Transition};
 
 /// What `flareo verify` is asked about.
@@ -51,11 +52,17 @@ impl Site {
     ///
     /// # Errors
     /// If the destination makes no sense, or can't be written.
-    pub fn export(&self, module: &Module, destination: &str) -> Result<String, SiteError> {
-        let destination: Destination = destination.parse().map_err(SiteError::usage_of)?;
-        let name = format!("{}/{}:{}", self.policy().catalog.prefix, module.slug, module.submission);
-        catalog::export(self.store(), module.digest, &module.attachments, &name, &destination)
-            .map_err(SiteError::host)
+    pub fn export(&self, module: &Module, destination: &str) -> Result<Exported, SiteError> {
+        let item = Item { image: module.digest, attachments: &module.attachments };
+        self.write_out(&item, destination)
+    }
+
+    pub(super) fn write_out(&self, item: &Item<'_>, destination: &str) -> Result<Exported, SiteError> {
+        let settings = RegistrySettings::of_user();
+        catalog::export(self.store(), item, destination, &settings).map_err(|error| match error {
+            CatalogError::Location(_) | CatalogError::Destination { .. } => SiteError::usage(error.to_string()),
+            other => SiteError::host(other),
+        })
     }
 
     /// Takes a module out of the catalog.

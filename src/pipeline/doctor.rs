@@ -3,6 +3,7 @@
 use super::Site;
 use crate::model::view::{Check, CheckStatus};
 use crate::scan;
+use crate::store::AuditCheck;
 
 impl Site {
     /// Looks at everything that a build, a scan and a signature need.
@@ -30,14 +31,12 @@ impl Site {
 
     fn audit_check(&self) -> Check {
         match self.queue().verify_audit() {
-            Ok(check) => match check.broken {
-                None => ok("audit chain", &format!("{} entries, unbroken", check.entries)),
-                Some(at) => missing(
-                    "audit chain",
-                    &format!("broken at entry {at}"),
-                    "somebody changed the database by hand: `flareo audit verify` says where",
-                ),
-            },
+            Ok(AuditCheck::Intact { entries, .. }) => ok("audit chain", &format!("{entries} entries, unbroken")),
+            Ok(AuditCheck::Broken { number, why }) => missing(
+                "audit chain",
+                &format!("broken at entry {number}: {why}"),
+                "somebody changed the database by hand: compare it with a backup",
+            ),
             Err(error) => missing("audit chain", &error.to_string(), "restore the state folder from a backup"),
         }
     }

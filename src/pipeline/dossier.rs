@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Site, SiteError};
 use crate::dockerfile::ast::Dockerfile;
 use crate::dockerfile::{self, ParseError};
+use crate::model::base::Base;
 use crate::model::context::ContextSource;
 use crate::model::decision::Grant;
 use crate::model::image::Platform;
@@ -61,22 +62,34 @@ impl Site {
     /// # Errors
     /// If the queue can't be read.
     pub fn pins(&self, file: &Dockerfile, build_args: &BTreeMap<String, String>) -> Result<Vec<BasePin>, SiteError> {
-        let approved = self.approved_list()?;
-        let named = dockerfile::images::external(file, build_args, &Platform::host());
-        let mut pins = Vec::new();
-        for image in named {
-            let Ok(reference) = image.name.parse::<Reference>() else {
-                // Lint says what is wrong with it; there is nothing to pin.
-                continue;
-            };
-            let held = self.queue().base(&reference.without_digest())?.map(|base| base.digest);
-            pins.push(bases::pin(&image.name, reference, image.line, held, self.store(), &approved));
+        let platform = Platform::host();
+        let named: Vec<bases::From> = dockerfile::images::external(file, build_args, &platform)
+            .into_iter()
+            // What is no reference lint complains of; there is nothing to pin.
+            .filter_map(|image| {
+                let reference = image.name.parse().ok()?;
+                Some(bases::From { written: image.name, reference, line: image.line })
+            })
+            .collect();
+        let mut held = Vec::new();
+        for from in &named {
+            held.extend(self.held(&from.reference)?);
         }
-        Ok(pins)
+        let cache = bases::Cache { store: self.store(), bases: &held, platform: &platform };
+        Ok(bases::pins(&named, &|reference| cache.resolve(reference), &self.approved_list()?))
+    }
+
+    /// Every version of a base that was imported under this name and not removed since, the newest last.
+    fn held(&self, reference: &Reference) -> Result<Vec<Base>, SiteError> {
+        if self.queue().base(reference)?.is_none() {
+            return Ok(Vec::new());
+        }
+        let newest_first = self.queue().base_history(reference)?;
+        Ok(newest_first.into_iter().rev().map(|version| version.base).collect())
     }
 
     pub(super) fn approved_list(&self) -> Result<bases::ApprovedList, SiteError> {
-        Ok(bases::ApprovedList::new(self.queue().approved()?))
+        Ok(bases::ApprovedList::new(self.queue().approved_bases()?))
     }
 
     /// Lints a Dockerfile. Granted bases count as approved.
@@ -101,7 +114,7 @@ impl Site {
             parsed: read.parsed.as_ref(),
             context,
             platform: Platform::host(),
-            approved: &|reference| approved.has(reference) || granted(reference),
+            approved: &|reference| approved.allows(reference) || granted(reference),
             base: &|reference| self.base_facts(reference),
         };
         Ok(lint::check(&subject))

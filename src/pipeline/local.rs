@@ -7,12 +7,13 @@ use std::sync::Arc;
 use super::dossier::Read;
 use super::recorder::{Recorder, Watcher};
 use super::{Site, SiteError};
-use crate::catalog::{self, Destination};
+use crate::catalog::Item;
 use crate::engine::{BuildError, BuildRequest, Engine as _};
 use crate::intake::DirContext;
 use crate::model::event::{Cancel, EventSink as _, Happening};
 use crate::model::image::{BuiltImage, Platform};
 use crate::model::{Failure, Finding, Severity};
+use crate::oci::Location;
 
 /// What to build.
 #[derive(Debug, Clone, Default)]
@@ -96,8 +97,10 @@ impl Site {
         recorder: &Recorder<'_>,
         cancel: &Cancel,
     ) -> Result<BuiltImage, SiteError> {
-        let destination: Option<Destination> =
-            build.output.as_deref().map(str::parse).transpose().map_err(SiteError::usage_of)?;
+        if let Some(destination) = &build.output {
+            // Found out now, not after ten minutes of building.
+            destination.parse::<Location>().map_err(|e| SiteError::usage(e.to_string()))?;
+        }
         let platform = Platform::host();
         if let Some(asked) = &build.platform
             && *asked != platform.to_string()
@@ -140,9 +143,8 @@ impl Site {
             no_cache: build.no_cache,
         };
         let built = self.engine()?.build(&request, recorder, cancel)?;
-        if let Some(destination) = destination {
-            let name = build.context.file_name().map_or_else(|| "image".into(), |n| n.to_string_lossy().to_lowercase());
-            catalog::export(self.store(), built.digest, &[], &name, &destination).map_err(SiteError::host)?;
+        if let Some(destination) = &build.output {
+            self.write_out(&Item { image: built.digest, attachments: &[] }, destination)?;
         }
         Ok(built)
     }

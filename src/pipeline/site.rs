@@ -69,7 +69,7 @@ impl Site {
     pub fn open(settings: Settings) -> Result<Self, SiteError> {
         settings.paths.make().map_err(SiteError::host)?;
         let queue = Queue::open(&settings.paths.queue(), settings.clock.clone())?;
-        queue.seed_approved(&bases::approved::defaults())?;
+        queue.seed_approved(&bases::approved::defaults(), &settings.actor)?;
         queue.keep_policy(&settings.policy)?;
         let store = oci::Store::open(&settings.paths.oci())?;
         let actor = settings.actor.clone();

@@ -41,6 +41,14 @@ pub enum Refusal {
         /// The line.
         line: u32,
     },
+    /// One name, two digests.
+    #[error("line {line} names {reference} with another digest than an earlier line: use one of them throughout")]
+    TwoDigests {
+        /// The name.
+        reference: String,
+        /// The line.
+        line: u32,
+    },
     /// A rejection has to say why.
     #[error("a rejection needs a reason: the submitter reads it (--reason …)")]
     NoReason,
@@ -85,6 +93,14 @@ pub fn may_approve(
                 line: finding.span.line,
                 message: finding.message.clone(),
             });
+        }
+    }
+    // Pins go by name: two digests under one name would leave open which of them is built.
+    for (at, pin) in page.pins.iter().enumerate() {
+        let name = pin.reference.without_digest();
+        let other = page.pins[..at].iter().find(|other| other.reference.without_digest() == name);
+        if other.is_some_and(|other| other.digest != pin.digest) {
+            return Err(Refusal::TwoDigests { reference: name.familiar(), line: pin.line });
         }
     }
     if let Some(pin) = page.pins.iter().find(|pin| pin.digest.is_none()) {

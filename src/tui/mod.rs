@@ -32,6 +32,7 @@ pub mod message;
 mod run;
 pub mod screens;
 pub mod session;
+pub mod site;
 mod terminal;
 pub mod theme;
 pub mod widgets;
@@ -46,6 +47,7 @@ pub use frame::{Frame, frame};
 pub use message::ExitReason;
 pub use run::run;
 pub use session::{Session, Written};
+pub use site::SiteDesk;
 
 use app::App;
 use keymap::{Keymap, KeymapError};
