@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Before anything else: the inside of a sandbox is this program, started again.
     if let Some(code) = flareo::cli::inside_of_a_sandbox() {
-        std::process::exit(code);
+        return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

@@ -3,6 +3,7 @@
 mod architecture;
 mod hostile;
 mod killed;
+mod sandbox;
 mod support;
 mod vulnerabilities;
 mod way;

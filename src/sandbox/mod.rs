@@ -1,3 +1,35 @@
 //! Namespaces, limits, seccomp: where a RUN runs.
+//!
+//! ```text
+//! host process ──starts──► holder ──forks──► pid 1 ──forks──► payload
+//!   │ reads output,          │ user namespace,   │ overlay, /proc,     │ ids, capabilities,
+//!   │ answers names,         │ measures,         │ network that        │ seccomp, exec
+//!   │ judges                 │ kills on hang-up  │ refuses, reaps      │
+//! ```
+//!
+//! The host process starts its own program again ([`child`]) for each step, so that what enters the namespaces has one
+//! thread and an empty environment. Ids are shifted on disk: root inside is nobody on the host. Nothing in this room
+//! knows what a Dockerfile is.
 
+mod cgroup;
+mod child;
+pub mod error;
+mod host;
+pub mod ids;
+pub mod job;
+mod kernel;
+mod open;
+mod refuse;
+mod seccomp;
+pub mod settings;
 pub mod spec;
+pub mod support;
+mod wire;
+
+pub use child::child;
+pub use error::SandboxError;
+pub use ids::Ids;
+pub use job::{Input, Job, Output, Task, View, Work};
+pub use open::{ECHO, Sandbox};
+pub use settings::Settings;
+pub use support::{Held, Support};

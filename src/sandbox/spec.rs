@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::event::Stream;
 
 /// One process tree to run.
@@ -37,7 +39,7 @@ pub struct RunSpec {
 }
 
 /// A mount inside the sandbox. What it puts over the image leaves no trace in the layer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Mount {
     /// An empty tmpfs.
     Tmpfs {

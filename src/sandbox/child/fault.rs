@@ -1,0 +1,30 @@
+//! What went wrong inside, and while doing what.
+
+use std::fmt::Display;
+
+/// A failure inside, on its way to the host process.
+#[derive(Debug)]
+pub struct Fault {
+    pub doing: String,
+    pub reason: String,
+}
+
+impl Fault {
+    pub fn new(doing: impl Into<String>, reason: impl Display) -> Self {
+        Self {
+            doing: doing.into(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// Says what was being done.
+pub trait At<T> {
+    fn at(self, doing: impl FnOnce() -> String) -> Result<T, Fault>;
+}
+
+impl<T, E: Display> At<T> for Result<T, E> {
+    fn at(self, doing: impl FnOnce() -> String) -> Result<T, Fault> {
+        self.map_err(|error| Fault::new(doing(), error))
+    }
+}

@@ -1,0 +1,99 @@
+//! pid 1 of a step: builds the root, starts the payload, buries the dead, and takes everybody along when it goes.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::thread::UnshareFlags;
+use seccompiler::sock_filter;
+
+use super::fault::{At, Fault};
+use super::root::{self, Names, Planned};
+use super::stage::Overlay;
+use super::{mounts, network, payload};
+use crate::sandbox::kernel::{self, Fork};
+use crate::sandbox::wire::{self, Report, RunOrder};
+
+/// What pid 1 works with.
+pub struct Step<'a> {
+    pub order: &'a RunOrder,
+    pub filters: &'a [Vec<sock_filter>],
+    pub stdin: Option<&'a OwnedFd>,
+    pub overlay: &'a Overlay,
+    pub planned: &'a [Planned],
+    pub control: BorrowedFd<'a>,
+}
+
+/// Runs the step. Returns when nothing is left to do but to exit, which ends every process of the step.
+pub fn run(step: &Step<'_>) -> Result<(), Fault> {
+    // The holder kills us when the host process goes; this is for when the holder goes.
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .at(|| "follow the holder".into())?;
+    let _ = kernel::new_session_keyring();
+    let refusing = network::refuse_everything()?;
+    let sockets: Vec<BorrowedFd<'_>> = [&refusing.names, &refusing.packets]
+        .into_iter()
+        .flatten()
+        .map(AsFd::as_fd)
+        .collect();
+    let report = Report::Network {
+        names: refusing.names.is_some(),
+        packets: refusing.packets.is_some(),
+        v6: refusing.v6,
+    };
+    wire::report(step.control, &report, &sockets).at(|| "report the network".into())?;
+    drop(refusing);
+
+    let names = Names::of(&step.order.hostname);
+    let root = root::build(step.overlay, &names, step.planned)?;
+    mounts::pivot(root)?;
+    rustix::system::sethostname(step.order.hostname.as_bytes()).at(|| "set the hostname".into())?;
+
+    wire::report(step.control, &Report::Ready, &[]).at(|| "report".into())?;
+    if wire::receive(step.control)
+        .at(|| "wait for the word".into())?
+        .is_none()
+    {
+        return Ok(());
+    }
+    // Only now are we in the step's cgroup, which is to look like the root of all.
+    kernel::unshare(UnshareFlags::NEWCGROUP).at(|| "enter a cgroup namespace".into())?;
+    match kernel::fork().at(|| "start the payload".into())? {
+        Fork::Child => {
+            kernel::exit_now(payload::become_payload(
+                step.order,
+                step.filters,
+                step.stdin,
+                step.control,
+            ));
+        }
+        Fork::Parent(pid) => {
+            // What the payload prints must end with the payload.
+            super::silence().at(|| "let go of the output".into())?;
+            let report = bury(pid);
+            wire::report(step.control, &report, &[]).at(|| "report the end".into())
+        }
+    }
+}
+
+/// Reaps whoever ends, until the payload does.
+fn bury(payload: Pid) -> Report {
+    loop {
+        match rustix::process::wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if pid == payload => {
+                if let Some(code) = status.exit_status() {
+                    return Report::Exited(code);
+                }
+                if let Some(signal) = status.terminating_signal() {
+                    return Report::Signalled(signal);
+                }
+            }
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => {
+                return Report::Failed {
+                    doing: "wait for the payload".into(),
+                    reason: error.to_string(),
+                };
+            }
+        }
+    }
+}

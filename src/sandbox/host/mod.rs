@@ -1,0 +1,7 @@
+//! The outside: starts the inside, writes its ids, watches it, and tells how it went.
+
+pub mod launch;
+pub mod lines;
+pub mod maps;
+pub mod run;
+pub mod work;

@@ -1,0 +1,265 @@
+//! What the host process and the inside say to each other, over one socket that keeps packets apart.
+//!
+//! Orders go down once, in a memory file (an environment can be larger than a packet); everything else is small.
+//! Nothing here is written by the payload: it never holds the socket.
+
+use std::io::{self, IoSlice, IoSliceMut, Read, Seek, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags,
+};
+use seccompiler::sock_filter;
+use serde::{Deserialize, Serialize};
+
+use super::ids::Ids;
+use super::job::View;
+use super::spec::Mount;
+
+/// `argv[0]` of the inside.
+pub const NAME: &str = "flareo-sandbox";
+/// The longest packet.
+const PACKET: usize = 64 << 10;
+/// The most descriptors in one packet.
+const DESCRIPTORS: usize = 4;
+
+/// What the inside is there for.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// A step.
+    Run(Box<RunOrder>),
+    /// A job.
+    Work(WorkOrder),
+}
+
+/// A step.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RunOrder {
+    pub ids: Ids,
+    pub lower: Vec<PathBuf>,
+    pub upper: PathBuf,
+    pub work: PathBuf,
+    pub argv: Vec<String>,
+    pub env: Vec<(String, String)>,
+    pub cwd: String,
+    pub uid: u32,
+    pub gid: u32,
+    pub groups: Vec<u32>,
+    pub hostname: String,
+    pub mounts: Vec<Mount>,
+    pub limits: Limits,
+}
+
+/// Limits that the inside sets on itself, and what it is to watch.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Limits {
+    /// The largest file.
+    pub file_bytes: u64,
+    /// Most entries of `upper` that are worth counting.
+    pub inodes: u64,
+    /// Processes of the user, where no cgroup counts them.
+    pub processes: Option<u64>,
+    /// How many cores to be bound to, where no cgroup holds the CPU limit.
+    pub cores: Option<usize>,
+    /// Whether memory and processes must be watched, with the memory at which it is worth counting exactly.
+    pub watch_memory: Option<u64>,
+}
+
+/// A job.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WorkOrder {
+    pub ids: Ids,
+    pub job: String,
+    pub views: Vec<View>,
+}
+
+/// What the inside says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Report {
+    /// The user namespace is there: write its maps.
+    Unshared,
+    /// pid 1 was born, with this id outside.
+    Born(i32),
+    /// The sockets of the refusing network, in this order, as far as they could be made.
+    Network {
+        names: bool,
+        packets: bool,
+        v6: bool,
+    },
+    /// Everything is set up; pid 1 waits for the word.
+    Ready,
+    /// What the step uses, as far as it is watched from inside.
+    Measured(Measure),
+    /// The payload exited.
+    Exited(i32),
+    /// A signal ended the payload.
+    Signalled(i32),
+    /// The job is done; its answer is in the file.
+    Done,
+    /// It can't be done.
+    Failed { doing: String, reason: String },
+}
+
+/// A look at the step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measure {
+    /// In `upper`, with files that are deleted but open.
+    pub disk_bytes: u64,
+    /// Entries of `upper`.
+    pub inodes: u64,
+    /// Resident memory, where it is watched.
+    pub memory_bytes: u64,
+    /// Processes and threads, where they are watched.
+    pub pids: u64,
+    /// CPU time of living processes, in milliseconds, where it is watched.
+    pub cpu_ms: u64,
+}
+
+/// Writes an order, its seccomp filters, and a job's arguments into a memory file.
+pub fn pack(order: &Order, filters: &[&[sock_filter]], arguments: &[u8]) -> io::Result<OwnedFd> {
+    let file = rustix::fs::memfd_create("flareo-order", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut file = std::fs::File::from(file);
+    let head = serde_json::to_vec(&(
+        order,
+        filters
+            .iter()
+            .map(|filter| flat(filter))
+            .collect::<Vec<_>>(),
+    ))?;
+    file.write_all(&(head.len() as u64).to_le_bytes())?;
+    file.write_all(&head)?;
+    file.write_all(arguments)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+/// What [`pack`] packed.
+pub struct Unpacked {
+    pub order: Order,
+    pub filters: Vec<Vec<sock_filter>>,
+    pub arguments: Vec<u8>,
+}
+
+/// Reads what [`pack`] wrote.
+pub fn unpack(file: OwnedFd) -> io::Result<Unpacked> {
+    let mut file = std::fs::File::from(file);
+    let mut length = [0; 8];
+    file.read_exact(&mut length)?;
+    let mut head = Vec::new();
+    Read::by_ref(&mut file)
+        .take(u64::from_le_bytes(length))
+        .read_to_end(&mut head)?;
+    let mut arguments = Vec::new();
+    file.read_to_end(&mut arguments)?;
+    let (order, filters): (Order, Vec<Vec<u64>>) = serde_json::from_slice(&head)?;
+    let filters = filters.iter().map(|filter| instructions(filter)).collect();
+    Ok(Unpacked {
+        order,
+        filters,
+        arguments,
+    })
+}
+
+/// One number an instruction.
+fn flat(filter: &[sock_filter]) -> Vec<u64> {
+    filter
+        .iter()
+        .map(|i| {
+            u64::from(i.code) << 48 | u64::from(i.jt) << 40 | u64::from(i.jf) << 32 | u64::from(i.k)
+        })
+        .collect()
+}
+
+fn instructions(flat: &[u64]) -> Vec<sock_filter> {
+    let low = |n: u64, bits: u32| n & ((1 << bits) - 1);
+    flat.iter()
+        .map(|n| sock_filter {
+            code: low(n >> 48, 16) as u16,
+            jt: low(n >> 40, 8) as u8,
+            jf: low(n >> 32, 8) as u8,
+            k: low(*n, 32) as u32,
+        })
+        .collect()
+}
+
+/// Sends a packet.
+pub fn send(socket: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    rustix::io::retry_on_intr(|| {
+        rustix::net::sendmsg(
+            &socket,
+            &[IoSlice::new(bytes)],
+            &mut control,
+            SendFlags::NOSIGNAL,
+        )
+    })?;
+    Ok(())
+}
+
+/// Receives a packet; `None` when the other side is gone.
+pub fn receive(socket: impl AsFd) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
+    let mut bytes = vec![0; PACKET];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let got = rustix::io::retry_on_intr(|| {
+        rustix::net::recvmsg(
+            &socket,
+            &mut [IoSliceMut::new(&mut bytes)],
+            &mut control,
+            RecvFlags::CMSG_CLOEXEC,
+        )
+    })?;
+    let mut descriptors = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(fds) = message {
+            descriptors.extend(fds);
+        }
+    }
+    if got.bytes == 0 && descriptors.is_empty() {
+        return Ok(None);
+    }
+    bytes.truncate(got.bytes);
+    Ok(Some((bytes, descriptors)))
+}
+
+/// Sends a report.
+pub fn report(
+    socket: impl AsFd,
+    report: &Report,
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    send(socket, &serde_json::to_vec(report)?, descriptors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_and_filters_survive_the_way() {
+        let order = Order::Work(WorkOrder {
+            ids: Ids::Single { uid: 1, gid: 2 },
+            job: "j".into(),
+            views: vec![View::Layers {
+                lower: vec!["/a".into()],
+            }],
+        });
+        let filter = vec![sock_filter {
+            code: 0x15,
+            jt: 3,
+            jf: 255,
+            k: 0xdead_beef,
+        }];
+        let back = unpack(pack(&order, &[&filter], &[0, 255]).unwrap()).unwrap();
+        assert_eq!(format!("{:?}", back.order), format!("{order:?}"));
+        assert_eq!(flat(&back.filters[0]), flat(&filter));
+        assert_eq!(back.arguments, [0, 255]);
+    }
+}
