@@ -1,0 +1,174 @@
+use std::io::{Read, Write};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::engine::tree::Kind;
+use crate::engine::watch::Watch;
+use crate::model::Limits;
+use crate::model::event::Cancel;
+use crate::oci::Store;
+
+fn gzip(bytes: &[u8], threads: usize) -> Vec<u8> {
+    let mut gzip = BlockGzip::with_threads(Vec::new(), threads).unwrap();
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap()
+}
+
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    (0..length)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 56) as u8
+        })
+        .collect()
+}
+
+#[test]
+fn the_bytes_do_not_depend_on_the_number_of_threads() {
+    let text: Vec<u8> = (0..3 * BLOCK + 17).map(|i| (i / 7 % 251) as u8).collect();
+    let mixed = [&text[..], &noise(2 * BLOCK + 5), &text].concat();
+    for input in [&b""[..], b"x", &text[..BLOCK], &text, &mixed] {
+        let one = gzip(input, 1);
+        for threads in [2, 3, 8] {
+            assert!(gzip(input, threads) == one, "{} bytes", input.len());
+        }
+        // One ordinary member: the plain decoder stops after the first.
+        let mut back = Vec::new();
+        flate2::read::GzDecoder::new(&one[..])
+            .read_to_end(&mut back)
+            .unwrap();
+        assert!(back == input);
+    }
+}
+
+#[test]
+fn noise_is_stored_and_hardly_grows() {
+    let input = noise(4 * BLOCK);
+    let packed = gzip(&input, 2);
+    assert!(packed.len() < input.len() + input.len() / 1000);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #[test]
+    fn any_content_comes_back(runs in proptest::collection::vec((any::<u8>(), 1_usize..200_000), 0..12), cut: bool) {
+        let mut input: Vec<u8> = runs.iter().flat_map(|(b, n)| std::iter::repeat_n(*b, *n)).collect();
+        if cut { input.extend(noise(BLOCK)); }
+        let mut back = Vec::new();
+        flate2::read::GzDecoder::new(&gzip(&input, 3)[..]).read_to_end(&mut back).unwrap();
+        prop_assert!(back == input);
+    }
+}
+
+fn watch() -> Watch {
+    Watch::new(Limits::default(), Cancel::default())
+}
+
+fn plain(what: What) -> NewEntry {
+    NewEntry {
+        what,
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        capability: None,
+    }
+}
+
+#[test]
+fn what_was_written_is_what_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let watch = watch();
+    let build = || {
+        let mut layer = LayerBuilder::new(&store, 315_532_800, &watch).unwrap();
+        let mut entry = |path: &[u8], entry: NewEntry, content: &[u8]| {
+            layer.entry(path, &entry, &mut &*content).unwrap();
+        };
+        entry(b"a", plain(What::Directory { opaque: true }), b"");
+        entry(b"a/f", plain(What::File(3)), b"abc");
+        entry(b"a/g", plain(What::HardLink(b"a/f".to_vec())), b"");
+        entry(b"gone", plain(What::Whiteout), b"");
+        entry(b"l", plain(What::Symlink((*b"../x").into())), b"");
+        let capability = NewEntry {
+            capability: Some((*b"\x01\x00\x00\x02xxxxxxxxxxxxxxxx").into()),
+            ..plain(What::File(0))
+        };
+        entry(b"ping", capability, b"");
+        layer.finish().unwrap().unwrap()
+    };
+    let (layer, index) = build();
+    assert_eq!(build().0, layer);
+    let back = read(
+        &store,
+        &layer.descriptor,
+        layer.diff_id,
+        1 << 30,
+        &watch,
+        &mut (),
+    )
+    .unwrap();
+    for (path, node) in index.entries() {
+        assert_eq!(back.get(path), Some(node), "{path:?}");
+    }
+    assert_eq!(back.len(), index.len());
+    let (Kind::File { offset: f, .. }, Kind::File { offset: g, .. }) = (
+        &back.get(b"a/f").unwrap().kind,
+        &back.get(b"a/g").unwrap().kind,
+    ) else {
+        panic!("files")
+    };
+    assert_eq!(f, g);
+}
+
+#[test]
+fn an_empty_layer_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let watch = watch();
+    let layer = LayerBuilder::new(&store, 0, &watch).unwrap();
+    assert!(layer.finish().unwrap().is_none());
+    assert!(store.digests().unwrap().is_empty());
+}
+
+#[test]
+fn a_layer_that_lies_about_its_digest_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let watch = watch();
+    let mut layer = LayerBuilder::new(&store, 0, &watch).unwrap();
+    layer
+        .entry(b"f", &plain(What::File(1)), &mut &b"x"[..])
+        .unwrap();
+    let (layer, _) = layer.finish().unwrap().unwrap();
+    let other = crate::model::Digest::of(b"other");
+    let error = read(&store, &layer.descriptor, other, 1 << 30, &watch, &mut ()).unwrap_err();
+    assert!(error.to_string().contains("its image says"), "{error}");
+    let error = read(
+        &store,
+        &layer.descriptor,
+        layer.diff_id,
+        100,
+        &watch,
+        &mut (),
+    )
+    .unwrap_err();
+    assert!(error.to_string().contains("more than 100 bytes"), "{error}");
+}
+
+#[test]
+fn whiteout_names_and_short_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let watch = watch();
+    let mut layer = LayerBuilder::new(&store, 0, &watch).unwrap();
+    let error = layer
+        .entry(b"d/.wh.x", &plain(What::File(0)), &mut &b""[..])
+        .unwrap_err();
+    assert!(error.to_string().contains("`.wh.`"), "{error}");
+    let short = layer.entry(b"f", &plain(What::File(5)), &mut &b"abc"[..]);
+    assert!(short.is_err());
+}

@@ -1,0 +1,333 @@
+//! What a layer holds, sorted; and how a stranger's tar becomes such a list.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use super::node::{Kind, Node};
+use crate::engine::tar::{Member, MemberKind};
+use crate::model::Digest;
+
+/// A layer may hold this many entries.
+const ENTRIES_LIMIT: usize = 4_000_000;
+/// A path may have this many parts.
+const DEPTH_LIMIT: usize = 1024;
+
+/// The entries of one layer by path: relative, `/` between parts, the root as an empty path.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LayerIndex {
+    pub(super) entries: Vec<(Box<[u8]>, Node)>,
+}
+
+impl LayerIndex {
+    /// Every entry, sorted by path bytes, so that a folder comes before what it holds.
+    pub fn entries(&self) -> impl Iterator<Item = (&[u8], &Node)> {
+        self.entries.iter().map(|(path, node)| (&**path, node))
+    }
+
+    /// How many entries there are.
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether the layer changes nothing.
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// What the layer says of `path`.
+    pub fn get(&self, path: &[u8]) -> Option<&Node> {
+        let at = self.entries.binary_search_by(|(p, _)| (**p).cmp(path));
+        at.ok().map(|i| &self.entries[i].1)
+    }
+
+    /// Every entry below the folder `path`, at any depth, in order.
+    pub fn below<'a>(&'a self, path: &[u8]) -> impl Iterator<Item = (&'a [u8], &'a Node)> {
+        let prefix = if path.is_empty() {
+            Vec::new()
+        } else {
+            [path, b"/"].concat()
+        };
+        let start = self.entries.partition_point(|(p, _)| **p < *prefix);
+        self.entries[start..]
+            .iter()
+            .take_while(move |(p, _)| p.starts_with(&prefix))
+            .filter(|(p, _)| !p.is_empty())
+            .map(|(p, node)| (&**p, node))
+    }
+
+    /// Whether an entry stands on a folder that the layer has no entry for.
+    pub fn has_implied(&self) -> bool {
+        self.entries.iter().any(|(_, node)| node.is_implied())
+    }
+}
+
+impl FromIterator<(Vec<u8>, Node)> for LayerIndex {
+    fn from_iter<I: IntoIterator<Item = (Vec<u8>, Node)>>(entries: I) -> Self {
+        let sorted: BTreeMap<Vec<u8>, Node> = entries.into_iter().collect();
+        Self {
+            entries: sorted
+                .into_iter()
+                .map(|(path, node)| (path.into_boxed_slice(), node))
+                .collect(),
+        }
+    }
+}
+
+/// Why a member can't stand in a layer.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum MemberError {
+    /// Its path climbs.
+    #[error("`{}` leaves the layer", shown(.0))]
+    Climbs(Vec<u8>),
+    /// Its path is no path.
+    #[error("`{}` is no path that a layer can have", shown(.0))]
+    BadPath(Vec<u8>),
+    /// A hard link to something that is no file of this layer.
+    #[error(
+        "`{}` is a hard link to `{}`, which is no file of the same layer",
+        shown(path),
+        shown(target)
+    )]
+    LinkNowhere {
+        /// The link.
+        path: Vec<u8>,
+        /// Its target.
+        target: Vec<u8>,
+    },
+    /// Too many of them.
+    #[error("the layer has more than {ENTRIES_LIMIT} entries")]
+    TooMany,
+}
+
+fn shown(path: &[u8]) -> String {
+    let text = String::from_utf8_lossy(path);
+    text.chars()
+        .take(200)
+        .flat_map(char::escape_default)
+        .collect()
+}
+
+/// What a member does to the layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placed {
+    /// A file whose content comes now: read it, then call [`IndexBuilder::content`].
+    File(Vec<u8>),
+    /// Another name of a file that came before.
+    HardLink {
+        /// The new name.
+        path: Vec<u8>,
+        /// The name that came before.
+        target: Vec<u8>,
+    },
+    /// Any other node.
+    Node(Vec<u8>),
+    /// The folder's lower content is gone.
+    Opaque(Vec<u8>),
+    /// Nothing that a step could see.
+    Skipped,
+}
+
+/// Takes a layer's members in the order of its tar and knows at each moment what stands where.
+///
+/// It follows what unpacking does: a later member replaces an earlier one of the same path, folders merge.
+#[derive(Debug, Default)]
+pub struct IndexBuilder {
+    entries: BTreeMap<Vec<u8>, Node>,
+}
+
+impl IndexBuilder {
+    /// Puts a member in its place.
+    ///
+    /// # Errors
+    /// If no honest layer has such a member.
+    pub fn place(&mut self, member: &Member) -> Result<Placed, MemberError> {
+        let path = clean_member(&member.path)?;
+        let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
+        if name == b".wh..wh..opq" {
+            let folder = super::parent(&path).to_vec();
+            self.make_room(&folder)?;
+            let node = self.entries.entry(folder.clone()).or_insert_with(implied);
+            if let Kind::Directory { opaque, .. } = &mut node.kind {
+                *opaque = true;
+            }
+            return Ok(Placed::Opaque(folder));
+        }
+        if name.starts_with(b".wh..wh.") {
+            // What AUFS kept for itself.
+            return Ok(Placed::Skipped);
+        }
+        if let Some(gone) = name.strip_prefix(b".wh.") {
+            if gone.is_empty() || gone == b"." || gone == b".." {
+                return Err(MemberError::BadPath(path));
+            }
+            let folder = super::parent(&path).to_vec();
+            let gone = super::join(&folder, gone);
+            if !self.entries.contains_key(&gone) {
+                // A whiteout speaks of lower layers: what this layer has at that path stays.
+                self.insert(gone.clone(), Node::new(Kind::Whiteout, 0))?;
+                return Ok(Placed::Node(gone));
+            }
+            return Ok(Placed::Skipped);
+        }
+        let kind = match member.kind {
+            MemberKind::HardLink => return self.link(path, member),
+            MemberKind::File => Kind::File {
+                size: member.size,
+                digest: Digest::of(b""),
+                offset: member.offset,
+            },
+            MemberKind::Directory => Kind::Directory {
+                opaque: false,
+                implied: false,
+            },
+            MemberKind::Symlink if member.link.is_empty() || member.link.contains(&0) => {
+                return Err(MemberError::BadPath(path));
+            }
+            MemberKind::Symlink => Kind::Symlink(member.link.clone().into()),
+            MemberKind::Fifo => Kind::Fifo,
+            MemberKind::Device => Kind::Device,
+        };
+        if path.is_empty() && !matches!(kind, Kind::Directory { .. }) {
+            return Err(MemberError::BadPath(path));
+        }
+        let file = matches!(kind, Kind::File { .. });
+        let symlink = matches!(kind, Kind::Symlink(_));
+        let node = Node {
+            kind,
+            mode: if symlink { 0o777 } else { member.mode },
+            uid: member.uid,
+            gid: member.gid,
+            capability: member.capability.clone().map(Into::into),
+        };
+        self.insert(path.clone(), node)?;
+        Ok(if file {
+            Placed::File(path)
+        } else {
+            Placed::Node(path)
+        })
+    }
+
+    /// Says what the content of the file at `path` was.
+    pub fn content(&mut self, path: &[u8], content: Digest) {
+        if let Some(Node {
+            kind: Kind::File { digest, .. },
+            ..
+        }) = self.entries.get_mut(path)
+        {
+            *digest = content;
+        }
+    }
+
+    /// What stands at `path` now.
+    pub fn get(&self, path: &[u8]) -> Option<&Node> {
+        self.entries.get(path)
+    }
+
+    /// The finished list.
+    pub fn finish(self) -> LayerIndex {
+        LayerIndex {
+            entries: self
+                .entries
+                .into_iter()
+                .map(|(path, node)| (path.into_boxed_slice(), node))
+                .collect(),
+        }
+    }
+
+    fn link(&mut self, path: Vec<u8>, member: &Member) -> Result<Placed, MemberError> {
+        let target = clean_member(&member.link)?;
+        let node = self.entries.get(&target);
+        let Some(node) = node.filter(|n| !n.is_directory() && n.kind != Kind::Whiteout) else {
+            return Err(MemberError::LinkNowhere { path, target });
+        };
+        if path == target {
+            return Ok(Placed::Skipped);
+        }
+        let node = node.clone();
+        self.insert(path.clone(), node)?;
+        Ok(Placed::HardLink { path, target })
+    }
+
+    fn insert(&mut self, path: Vec<u8>, mut node: Node) -> Result<(), MemberError> {
+        self.make_room(super::parent(&path))?;
+        if self.entries.len() >= ENTRIES_LIMIT {
+            return Err(MemberError::TooMany);
+        }
+        match (&mut node.kind, self.entries.get(&path).map(|n| &n.kind)) {
+            (Kind::Directory { opaque, .. }, Some(Kind::Directory { opaque: was, .. })) => {
+                *opaque |= *was;
+            }
+            (_, Some(Kind::Directory { .. })) => self.remove_below(&path),
+            // What stood there in this layer is gone, and with it what lower layers had.
+            (Kind::Directory { opaque, .. }, Some(_)) => *opaque = true,
+            _ => {}
+        }
+        self.entries.insert(path, node);
+        Ok(())
+    }
+
+    /// Makes every parent of a member a folder.
+    fn make_room(&mut self, folder: &[u8]) -> Result<(), MemberError> {
+        if folder.is_empty() || self.entries.get(folder).is_some_and(Node::is_directory) {
+            return Ok(());
+        }
+        let ends = (1..=folder.len()).filter(|&i| i == folder.len() || folder[i] == b'/');
+        for end in ends {
+            let path = &folder[..end];
+            let present = self.entries.get(path);
+            if present.is_some_and(Node::is_directory) {
+                continue;
+            }
+            if self.entries.len() >= ENTRIES_LIMIT {
+                return Err(MemberError::TooMany);
+            }
+            let mut node = implied();
+            if let (Kind::Directory { opaque, .. }, Some(_)) = (&mut node.kind, present) {
+                *opaque = true;
+            }
+            self.entries.insert(path.to_vec(), node);
+        }
+        Ok(())
+    }
+
+    fn remove_below(&mut self, path: &[u8]) {
+        let prefix = [path, b"/"].concat();
+        let doomed: Vec<Vec<u8>> = self
+            .entries
+            .range::<[u8], _>((Bound::Included(&*prefix), Bound::Unbounded))
+            .take_while(|(p, _)| p.starts_with(&prefix))
+            .map(|(p, _)| p.clone())
+            .collect();
+        for path in doomed {
+            self.entries.remove(&path);
+        }
+    }
+}
+
+fn implied() -> Node {
+    Node::new(
+        Kind::Directory {
+            opaque: false,
+            implied: true,
+        },
+        0o755,
+    )
+}
+
+/// A member's path without `./`, `/` and doubled slashes; one that climbs is refused, not mended.
+fn clean_member(path: &[u8]) -> Result<Vec<u8>, MemberError> {
+    if path.contains(&0) {
+        return Err(MemberError::BadPath(path.to_vec()));
+    }
+    let parts: Vec<&[u8]> = path
+        .split(|&b| b == b'/')
+        .filter(|part| !part.is_empty() && *part != b".")
+        .collect();
+    if parts.contains(&&b".."[..]) {
+        return Err(MemberError::Climbs(path.to_vec()));
+    }
+    if parts.len() > DEPTH_LIMIT || parts.iter().any(|part| part.len() > 255) {
+        return Err(MemberError::BadPath(path.to_vec()));
+    }
+    Ok(parts.join(&b'/'))
+}
