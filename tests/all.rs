@@ -1,6 +1,8 @@
 //! Every integration test in one binary: one link, shared fixtures.
 
 mod architecture;
+mod demo;
+mod face;
 mod hostile;
 mod killed;
 mod sandbox;

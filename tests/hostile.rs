@@ -196,3 +196,46 @@ fn a_base_that_lies_about_its_digest_is_refused() {
     let list = scene.json("root", ["base", "list"]);
     assert!(!list.to_string().contains("liar"));
 }
+
+/// A file system of its own size, unmounted again whatever happens.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn on(path: &std::path::Path, megabytes: u32) -> Option<Self> {
+        std::fs::create_dir_all(path).unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m,mode=0700"), "tmpfs"])
+            .arg(path)
+            .output()
+            .is_ok_and(|output| output.status.success());
+        if mounted {
+            return Some(Self(path.to_owned()));
+        }
+        println!("skipped: a small disk needs root and `mount`");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("--lazy").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_and_leaves_nothing_half() {
+    let scene = Scene::new();
+    let Some(_disk) = SmallDisk::on(&scene.state(), 6) else { return };
+    scene.write("small/Dockerfile", DOCKERFILE);
+    scene.ok(SUBMITTER, ["publish", scene.path("small").to_str().unwrap(), "--slug", "small"]);
+    let before = kept(&scene);
+    scene.write("large/Dockerfile", DOCKERFILE);
+    scene.write("large/data", vec![7; 8 << 20]);
+    let answer = scene.run(SUBMITTER, ["publish", scene.path("large").to_str().unwrap(), "--slug", "large"]);
+    assert_eq!(answer.code(), 3, "{answer:?}");
+    assert!(answer.err().to_lowercase().contains("space") || answer.err().contains("full"), "{answer:?}");
+    assert_eq!(kept(&scene), before, "nothing half is left");
+    let queue = scene.json("root", ["queue"]);
+    assert_eq!(queue.as_array().unwrap().len(), 1, "{queue}");
+    scene.ok("root", ["audit", "verify"]);
+}

@@ -122,3 +122,8 @@ fn open(arguments: &Arguments) -> Result<Site, SiteError> {
         config::load(&paths, arguments.config.as_deref()).map_err(|e| SiteError::usage(e.to_string()))?;
     Site::open(Settings::new(paths, policy, access::current()))
 }
+
+/// Every topic of `flareo help` and its text.
+pub const fn help_topics() -> &'static [(&'static str, &'static str)] {
+    help::TOPICS
+}
