@@ -14,7 +14,8 @@ use crate::model::module::Module;
 use crate::model::scan::{GateVerdict, ScanReport};
 use crate::model::{Actor, Digest, Failure, Limits, Reference, Submission};
 use crate::store::{Move, Transition};
-use crate::{notify, review, scan};
+use crate::scan::{self, ScanError};
+use crate::{notify, review};
 
 /// The evidence that the scan leaves for signing: the report's JSON in the content store.
 const SCAN_REPORT: &str = "scan-report";
@@ -25,8 +26,10 @@ const REPORT_LIMIT: u64 = 256 << 20;
 pub enum Stop {
     /// The submission is at fault: it fails.
     Failed(Failure),
-    /// The host is at fault: somebody tries again.
+    /// The host failed: somebody tries again, a few times.
     Host(SiteError),
+    /// The host lacks something that every row needs: the row waits until an operator brings it.
+    Lacking(SiteError),
     /// The end was asked for.
     Cancelled,
 }
@@ -81,7 +84,7 @@ impl Site {
             limits: limits(&self.policy().limits, &binding.grants),
             no_cache: false,
         };
-        let built = self.engine()?.build(&request, events, cancel)?;
+        let built = self.engine().map_err(Stop::Lacking)?.build(&request, events, cancel)?;
         Ok(step(row, Move::Built(built)))
     }
 
@@ -107,10 +110,9 @@ impl Site {
     }
 
     fn scan(&self, image: Digest, events: &dyn EventSink, cancel: &Cancel) -> Result<ScanReport, Stop> {
-        let scanner = scan::choose(&self.policy().scan, &self.paths().vulnerabilities(), self.clock().now())
-            .map_err(|e| scan_stop(&e))?;
+        let scanner = self.scanner()?;
         events.emit(Happening::Scan { text: format!("scanning {image} with {}", scanner.name()) });
-        let report = scanner.scan(image, self.store(), events, cancel).map_err(|e| scan_stop(&e))?;
+        let report = scanner.scan(image, self.store(), events, cancel)?;
         events.emit(Happening::Scan {
             text: format!("{} packages, {} findings", report.packages.len(), report.vulnerabilities.len()),
         });
@@ -195,6 +197,17 @@ fn limits(policy: &Limits, grants: &[Grant]) -> Limits {
         Grant::Base { .. } => None,
     });
     Limits { time_seconds: minutes.max().map_or(policy.time_seconds, |m| m * 60), ..policy.clone() }
+}
+
+impl From<ScanError> for Stop {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Cancelled => Self::Cancelled,
+            ScanError::Database(_) | ScanError::NoTrivy => Self::Lacking(SiteError::host(&error).help(error.help())),
+            ScanError::Host { .. } => Self::Host(SiteError::host(&error).help(error.help())),
+            other => Self::Failed(other.failure()),
+        }
+    }
 }
 
 impl From<BuildError> for Stop {

@@ -16,6 +16,9 @@ use crate::notify;
 /// How often an idle worker looks for work: well under the 30 seconds of R21.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How long a worker waits after the host failed it.
+const AFTER_TROUBLE: Duration = Duration::from_secs(15);
+
 /// After how many attempts that the host spoiled a row fails instead of being tried again.
 const ATTEMPTS: u32 = 5;
 
@@ -62,7 +65,7 @@ impl Site {
                 && !cancel.is_cancelled()
             {
                 tracing::error!("{error}");
-                wait(LOOK_EVERY * 5, cancel);
+                wait(AFTER_TROUBLE, cancel);
             }
             wait(LOOK_EVERY, cancel);
         }
@@ -95,7 +98,7 @@ impl Site {
                     let failure = Failure::new(format!("{error} (given up after {ATTEMPTS} attempts)"));
                     (failing(&row, failure.help(error.failure.help.clone())), Some(error))
                 }
-                Err(Stop::Host(error)) => return self.give_back(&row, holder, error),
+                Err(Stop::Host(error) | Stop::Lacking(error)) => return self.give_back(&row, holder, error),
                 Err(Stop::Cancelled) if cancel.is_cancelled() => {
                     return self.give_back(&row, holder, SiteError::interrupted());
                 }
