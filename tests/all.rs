@@ -1,3 +1,4 @@
 //! Every integration test in one binary: one link, shared fixtures.
 
 mod architecture;
+mod images;

@@ -182,7 +182,7 @@ impl Repository {
             // No proxy stands between us and this very host. oci-client has no word for that but a proxy for nobody.
             http = http.no_proxy();
             config.http_proxy = Some("http://127.0.0.1:9".into());
-            config.no_proxy = Some("*".into());
+            config.no_proxy = Some("localhost,127.0.0.0/8,::1/128".into());
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
