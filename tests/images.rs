@@ -2,7 +2,17 @@
 //!
 //! What a hostile registry does is played by a small server of the test's own.
 
+macro_rules! part {
+    ($name:literal) => {
+        match crate::images::part($name) {
+            Some(value) => value,
+            None => return,
+        }
+    };
+}
+
 mod hostile;
+mod signed;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -23,15 +33,6 @@ fn part(name: &str) -> Option<String> {
         eprintln!("skipped: {name} is not set; `tests/run` sets it");
     }
     value
-}
-
-macro_rules! part {
-    ($name:literal) => {
-        match part($name) {
-            Some(value) => value,
-            None => return,
-        }
-    };
 }
 
 struct Bench {
