@@ -13,6 +13,7 @@ macro_rules! part {
 
 mod hostile;
 mod signed;
+mod small_disk;
 
 use std::io::Write;
 use std::path::PathBuf;
