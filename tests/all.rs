@@ -1,11 +1,14 @@
 //! Every integration test in one binary: one link, shared fixtures.
 
 mod architecture;
+mod attest;
 mod demo;
 mod face;
 mod hostile;
+mod images;
 mod killed;
 mod sandbox;
+mod scan;
 mod support;
 mod vulnerabilities;
 mod way;

@@ -64,7 +64,7 @@ pub enum BaseError {
         offered: Vec<String>,
     },
     /// There is no image of that name.
-    #[error("there is no image `{wanted}`; it offers {}", listed(offered))]
+    #[error("there is no image `{wanted}`{}", offers(offered))]
     NotFound {
         /// What was asked for.
         wanted: String,
@@ -103,6 +103,13 @@ impl BaseError {
             found: found.to_string(),
         }
     }
+}
+
+fn offers(offered: &[String]) -> String {
+    if offered.is_empty() {
+        return String::new();
+    }
+    format!("; it offers {}", listed(offered))
 }
 
 /// At most ten of them, harmless to a terminal.

@@ -206,3 +206,6 @@ fn bad_path(path: &[u8], why: &str) -> BaseError {
     let path = String::from_utf8_lossy(path);
     BaseError::invalid(format!("`{}`", path.escape_debug()), why)
 }
+
+#[cfg(test)]
+mod tests;
