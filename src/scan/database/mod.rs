@@ -16,6 +16,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 pub use advisory::{Advisory, Details};
+pub(super) use advisory::{rate, severity_word};
 pub use bolt::BoltError;
 pub use draft::{Draft, DraftError};
 
