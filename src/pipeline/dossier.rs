@@ -124,7 +124,7 @@ impl Site {
     fn base_facts(&self, reference: &Reference) -> Option<lint::BaseFacts> {
         let base = self.queue().base(&reference.without_digest()).ok()??;
         let manifest = self.store().manifest(base.digest).ok()?;
-        let config = self.store().config(manifest.config.digest).ok()?.config.unwrap_or_default();
+        let config = self.store().config(manifest.config.digest).ok()?.config;
         Some(lint::BaseFacts {
             has_command: config.entrypoint.is_some_and(|e| !e.is_empty()) || config.cmd.is_some_and(|c| !c.is_empty()),
             user: config.user.unwrap_or_default(),

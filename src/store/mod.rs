@@ -18,6 +18,7 @@ mod exceptions;
 mod modules;
 mod moves;
 mod outbox;
+mod page;
 mod schema;
 mod submissions;
 mod window;

@@ -94,14 +94,14 @@ pub(super) fn fetch(t: &Transaction<'_>, id: SubmissionId) -> Result<Submission,
 }
 
 impl Queue {
-    /// Puts a submission in the queue. Answers with it and with its place among those that wait for a reviewer.
+    /// Puts a submission in the queue, with the mail that says so (R7). Answers with it and with its place among those that wait for a reviewer.
     ///
     /// # Errors
     /// [`StoreError::AlreadyPending`] if the slug has a live submission (R4), or if the database can't be written.
     pub fn submit(
         &self,
         new: &NewSubmission,
-        mails: &[NewMail],
+        acknowledge: impl FnOnce(&Submission, u32) -> Option<NewMail>,
     ) -> Result<(Submission, u32), StoreError> {
         let now = self.now();
         let count = |severity| {
@@ -152,13 +152,15 @@ impl Queue {
                 now,
                 &Record::new(&new.submitter, "submission.submit", Some(id), facts),
             )?;
-            outbox::put(t, now, Some(id), mails)?;
             let position: u32 = t
                 .prepare_cached(
                     "SELECT count(*) FROM submissions WHERE state = 'pending' AND id <= ?1",
                 )?
                 .query_row([id], |r| r.get(0))?;
-            Ok((fetch(t, id)?, position))
+            let row = fetch(t, id)?;
+            let mail = acknowledge(&row, position);
+            outbox::put(t, now, Some(id), mail.as_slice())?;
+            Ok((row, position))
         })
     }
 

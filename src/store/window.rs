@@ -40,11 +40,11 @@ impl Counts {
     }
 }
 
-const COLUMNS: &str = "id, slug, state, submitter, created_at, updated_at, claim_holder, claim_expires, blocks, \
+pub(super) const COLUMNS: &str = "id, slug, state, submitter, created_at, updated_at, claim_holder, claim_expires, blocks, \
                        warnings, image, failure, approved_at";
 
 /// A row, and where it stands in the line of the approved ones if it is one.
-fn queue_row(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<(QueueRow, Option<i64>)> {
+pub(super) fn queue_row(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<(QueueRow, Option<i64>)> {
     let state: State = row.get(2)?;
     let claim: Option<(String, At)> = row
         .get::<_, Option<String>>(6)?
@@ -122,7 +122,7 @@ impl QueueFilter {
 }
 
 /// Fills in the places of approved rows: one count up to the first of them, then from each to the next.
-fn fill_positions(
+pub(super) fn fill_positions(
     t: &Transaction<'_>,
     rows: &mut [(QueueRow, Option<i64>)],
 ) -> Result<(), StoreError> {

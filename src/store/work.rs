@@ -116,6 +116,21 @@ impl Queue {
         })
     }
 
+    /// How many workers have a row in hand now.
+    ///
+    /// # Errors
+    /// If the database can't be read.
+    pub fn workers(&self) -> Result<u32, StoreError> {
+        let now = self.now();
+        self.read(|t| {
+            Ok(t.prepare_cached(
+                "SELECT count(DISTINCT work_holder) FROM submissions
+                 WHERE state IN ('approved', 'building', 'scanning', 'signing') AND work_expires > ?1",
+            )?
+            .query_row([At(now)], |r| r.get(0))?)
+        })
+    }
+
     /// A submission's place in the line of the approved ones, from 1; none if it is not in it (R21).
     ///
     /// # Errors
