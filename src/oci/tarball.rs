@@ -375,3 +375,6 @@ fn pax_global(block: &[u8]) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
