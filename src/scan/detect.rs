@@ -89,13 +89,22 @@ impl<'a> Detector<'a> {
         Ok(found)
     }
 
-    /// Whether every package on which there are advisories has a version that means something.
+    /// Whether every package on which there are advisories has a version that means something: Trivy passes over those
+    /// that have none.
     pub(super) fn check_versions(
         &mut self,
         system: Option<&System>,
         packages: &[Package],
     ) -> Result<(), ScanError> {
-        self.vulnerabilities(system, packages).map(drop)
+        let judged: Vec<Package> = packages
+            .iter()
+            .filter(|package| {
+                ecosystem(&package.ecosystem).is_some()
+                    || matches!(package.ecosystem.as_str(), "debian" | "alpine")
+            })
+            .cloned()
+            .collect();
+        self.vulnerabilities(system, &judged).map(drop)
     }
 
     /// Whether the database says anything at all about what is installed.
