@@ -53,6 +53,11 @@ impl Output {
         self.format == Format::Json
     }
 
+    /// Whether colours are written.
+    pub fn colour(&self) -> bool {
+        self.colour
+    }
+
     /// Text in a role.
     pub fn paint(&self, role: Role, text: &str) -> String {
         let code = match role {

@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::arguments::Publish;
 use super::output::{Output, Role};
-use crate::lint;
 use crate::model::Severity;
 use crate::model::submission::Wishes;
 use crate::pipeline::{Site, SiteError, Source};
@@ -36,14 +35,14 @@ pub fn run(site: &Site, publish: &Publish, output: &Output) -> Result<ExitCode, 
     if output.json() {
         output.document(&json!({
             "id": row.id, "slug": row.slug, "state": row.state, "position": published.position,
-            "context": row.context, "lint": lint::report::json(&published.findings),
+            "context": row.context, "lint": published.report.json(),
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    if !published.findings.is_empty() {
-        output.say(&lint::report::human(&published.dockerfile, &published.findings));
+    if !published.report.findings.is_empty() {
+        output.say(published.report.human(output.colour()).trim_end());
     }
-    let blocks = published.findings.iter().filter(|f| f.severity == Severity::Block).count();
+    let blocks = published.report.count(Severity::Block);
     output.say(&format!(
         "{} is submission {}, at place {} in the review queue",
         output.paint(Role::Strong, row.slug.as_str()),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::output::{Output, Role, role_of, size, time};
-use crate::lint;
+use crate::lint::Report;
 use crate::logs::sanitise;
 use crate::model::SubmissionId;
 use crate::model::decision::Verdict;
@@ -66,7 +66,12 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
         output.say(&format!("{number}  {}", sanitise(line)));
     }
     if !page.findings.is_empty() {
-        output.say(&format!("\n{}", lint::report::human(&page.dockerfile, &page.findings)));
+        let report = Report {
+            name: row.detection.dockerfile.clone().unwrap_or_default(),
+            text: page.dockerfile.clone(),
+            findings: page.findings.clone(),
+        };
+        output.say(&format!("\n{}", report.human(output.colour()).trim_end()));
     }
     if let Some(previous) = &page.previous {
         let lines = review::diff(&previous.dockerfile, &page.dockerfile);

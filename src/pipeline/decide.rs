@@ -43,7 +43,7 @@ impl Site {
         check_seen(&page, seen)?;
         review::may_approve(&page, self.actor(), grants, reason)?;
         let context = self.context(&page.submission)?;
-        let dockerfile = self.dockerfile_of(&page.submission, &context)?.digest;
+        let dockerfile = self.dockerfile_of(&page.submission, &context)?.digest();
         let binding = review::bind(&page.submission, dockerfile, &page.pins, grants, self.policy());
         self.queue().keep_policy(self.policy())?;
         self.remember(&page)?;

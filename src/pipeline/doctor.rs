@@ -2,6 +2,8 @@
 
 use super::Site;
 use crate::model::view::{Check, CheckStatus};
+use crate::model::policy::ScannerChoice;
+use crate::scan::database::Database;
 use crate::scan;
 use crate::store::AuditCheck;
 
@@ -13,7 +15,8 @@ impl Site {
             Ok(sandbox) => checks.extend(sandbox.support().checks()),
             Err(error) => checks.push(missing("sandbox", &error.to_string(), "nothing can be built on this host until that is mended")),
         }
-        checks.extend(scan::checks(&self.policy().scan, &self.paths().vulnerabilities(), self.clock().now()));
+        checks.push(self.scanner_check());
+        checks.push(self.database_check());
         checks.push(match self.key() {
             Ok(key) => ok("signing key", &format!("P-256, {}", key.public().fingerprint().short())),
             Err(error) => missing("signing key", &error.to_string(), "restore keys/ from a backup"),
@@ -38,6 +41,31 @@ impl Site {
                 "somebody changed the database by hand: compare it with a backup",
             ),
             Err(error) => missing("audit chain", &error.to_string(), "restore the state folder from a backup"),
+        }
+    }
+
+    fn scanner_check(&self) -> Check {
+        let path = std::env::var_os("PATH");
+        let cache = self.paths().vulnerabilities();
+        match scan::choose(&self.policy().scan, &cache, path.as_deref(), self.clock().clone()) {
+            Ok(scanner) if scanner.name() == "trivy" => ok("scanner", "Trivy"),
+            Ok(_) if self.policy().scan.scanner == ScannerChoice::Embedded => ok("scanner", "the embedded one, as the policy says"),
+            Ok(_) => Check {
+                status: CheckStatus::Degraded,
+                help: "install Trivy to scan what the embedded scanner does not cover".into(),
+                ..ok("scanner", "the embedded one: no `trivy` on the PATH")
+            },
+            Err(error) => missing("scanner", &error.to_string(), error.help()),
+        }
+    }
+
+    fn database_check(&self) -> Check {
+        let name = "vulnerability database";
+        let checked = Database::open(&self.paths().vulnerabilities())
+            .and_then(|database| database.check_age(self.clock().now(), &self.policy().scan).map(|()| database));
+        match checked {
+            Ok(database) => ok(name, &format!("of {}, {}", database.updated_at(), database.digest().short())),
+            Err(error) => missing(name, &error.to_string(), error.help()),
         }
     }
 

@@ -10,15 +10,16 @@ use crate::model::context::ContextSource;
 use crate::model::decision::Grant;
 use crate::model::image::Platform;
 use crate::model::view::{BasePin, Previous, ReviewPage};
-use crate::model::{Digest, Failure, Finding, Reference, State, Submission, SubmissionId};
-use crate::{bases, intake, lint};
+use crate::model::{Digest, Failure, Reference, State, Submission, SubmissionId};
+use crate::lint::{self, Report};
+use crate::{bases, intake};
 
 /// A Dockerfile as it was read.
 pub struct Read {
     /// Its path in the context.
     pub name: String,
-    /// Its bytes' digest: what an approval binds.
-    pub digest: Digest,
+    /// Its bytes, as they came.
+    pub bytes: Vec<u8>,
     /// Its text, for people.
     pub text: String,
     /// What the parser made of it.
@@ -27,13 +28,19 @@ pub struct Read {
 
 impl Read {
     /// Reads the bytes of a Dockerfile.
-    pub fn of(name: &str, bytes: &[u8]) -> Self {
+    pub fn of(name: &str, bytes: Vec<u8>) -> Self {
         Self {
             name: name.to_owned(),
-            digest: Digest::of(bytes),
-            text: String::from_utf8_lossy(bytes).into_owned(),
-            parsed: dockerfile::parse(bytes),
+            // Places count from behind a byte-order mark, as the parser's do.
+            text: String::from_utf8_lossy(&bytes).trim_start_matches('\u{feff}').to_owned(),
+            parsed: dockerfile::parse(&bytes),
+            bytes,
         }
+    }
+
+    /// The digest of its bytes: what an approval binds.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.bytes)
     }
 
     /// The failure of R12, if it does not parse.
@@ -54,7 +61,7 @@ impl Site {
         let bytes = context
             .read(name, limit)
             .map_err(|e| SiteError::refused(Failure::new(format!("the Dockerfile can't be read: {e}"))))?;
-        Ok(Read::of(name, &bytes))
+        Ok(Read::of(name, bytes))
     }
 
     /// The bases that a Dockerfile names, with what each is pinned to today (R9).
@@ -101,7 +108,7 @@ impl Site {
         read: &Read,
         context: Option<&dyn ContextSource>,
         grants: &[Grant],
-    ) -> Result<Vec<Finding>, SiteError> {
+    ) -> Result<Report, SiteError> {
         let approved = self.approved_list()?;
         let granted = |reference: &Reference| {
             grants.iter().any(|grant| {
@@ -110,24 +117,29 @@ impl Site {
         };
         let subject = lint::Subject {
             name: &read.name,
-            text: &read.text,
-            parsed: read.parsed.as_ref(),
+            text: &read.bytes,
+            build_args: &BTreeMap::new(),
+            platform: &Platform::host(),
             context,
-            platform: Platform::host(),
             approved: &|reference| approved.allows(reference) || granted(reference),
             base: &|reference| self.base_facts(reference),
+            network_granted: false,
         };
         Ok(lint::check(&subject))
     }
 
     /// What a held base brings along that lint has to know (R11).
     fn base_facts(&self, reference: &Reference) -> Option<lint::BaseFacts> {
-        let base = self.queue().base(&reference.without_digest()).ok()??;
+        let base = self.queue().base(reference).ok()??;
         let manifest = self.store().manifest(base.digest).ok()?;
         let config = self.store().config(manifest.config.digest).ok()?.config;
+        let environment = config.env.iter().map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         Some(lint::BaseFacts {
-            has_command: config.entrypoint.is_some_and(|e| !e.is_empty()) || config.cmd.is_some_and(|c| !c.is_empty()),
-            user: config.user.unwrap_or_default(),
+            entrypoint: config.entrypoint.is_some_and(|words| !words.is_empty()),
+            cmd: config.cmd.is_some_and(|words| !words.is_empty()),
+            environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            user: config.user,
+            shell: config.shell,
         })
     }
 
@@ -149,7 +161,7 @@ impl Site {
                     Ok(file) => self.pins(file, &BTreeMap::new())?,
                     Err(_) => Vec::new(),
                 };
-                (self.lint(&read, Some(&context), &[])?, pins)
+                (self.lint(&read, Some(&context), &[])?.findings, pins)
             }
         };
         let previous = match self.queue().previous(&submission)? {

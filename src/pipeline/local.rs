@@ -12,7 +12,8 @@ use crate::engine::{BuildError, BuildRequest, Engine as _};
 use crate::intake::DirContext;
 use crate::model::event::{Cancel, EventSink as _, Happening};
 use crate::model::image::{BuiltImage, Platform};
-use crate::model::{Failure, Finding, Severity};
+use crate::lint::Report;
+use crate::model::{Failure, Severity};
 use crate::oci::Location;
 
 /// What to build.
@@ -36,20 +37,12 @@ pub struct LocalBuild {
     pub output: Option<String>,
 }
 
-/// A Dockerfile and what lint says of it.
-pub struct Linted {
-    /// The Dockerfile.
-    pub read: Read,
-    /// What lint says.
-    pub findings: Vec<Finding>,
-}
-
 impl Site {
     /// Reads and lints a Dockerfile of a folder, or a Dockerfile by itself.
     ///
     /// # Errors
     /// If it can't be read.
-    pub fn lint_path(&self, path: &Path) -> Result<Linted, SiteError> {
+    pub fn lint_path(&self, path: &Path) -> Result<Report, SiteError> {
         let policy = &self.policy().context;
         let context = match path.is_dir() {
             true => Some(DirContext::open(path, policy).map_err(SiteError::from)?),
@@ -59,8 +52,7 @@ impl Site {
             Some(context) => self.read_dockerfile(context, "Dockerfile")?,
             None => read_file(path, policy.dockerfile_bytes)?,
         };
-        let findings = self.lint(&read, context.as_ref().map(|c| c as _), &[])?;
-        Ok(Linted { read, findings })
+        self.lint(&read, context.as_ref().map(|c| c as _), &[])
     }
 
     /// Builds. Events go to `watcher`; the last one is the result.
@@ -119,8 +111,8 @@ impl Site {
             return Err(SiteError::refused(error));
         }
         if !build.no_policy {
-            let findings = self.lint(&read, Some(&context), &[])?;
-            if let Some(block) = findings.iter().find(|f| f.severity == Severity::Block) {
+            let report = self.lint(&read, Some(&context), &[])?;
+            if let Some(block) = report.findings.iter().find(|f| f.severity == Severity::Block) {
                 let failure = Failure::new(format!("{}: {}", block.rule, block.message))
                     .at(None, Some(block.span.line))
                     .help(format!("{} (`flareo lint` shows everything; --no-policy builds anyway)", block.help));
@@ -132,7 +124,7 @@ impl Site {
             Err(_) => Vec::new(),
         };
         let request = BuildRequest {
-            dockerfile: read.text.as_bytes(),
+            dockerfile: &read.bytes,
             dockerfile_name: &read.name,
             context: Arc::new(context),
             build_args: build.build_args.clone(),
@@ -161,7 +153,7 @@ fn read_file(path: &Path, limit: u64) -> Result<Read, SiteError> {
             path.display()
         ))));
     }
-    Ok(Read::of(&path.display().to_string(), &bytes))
+    Ok(Read::of(&path.display().to_string(), bytes))
 }
 
 impl From<BuildError> for SiteError {

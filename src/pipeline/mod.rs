@@ -31,7 +31,7 @@ pub use catalog::Target;
 pub use decide::Seen;
 pub use dossier::Read;
 pub use error::{SiteError, Trouble};
-pub use local::{Linted, LocalBuild};
+pub use local::LocalBuild;
 pub use publish::{Published, Source};
 pub use recorder::Watcher;
 pub use site::{Settings, Site};

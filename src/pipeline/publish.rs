@@ -6,7 +6,8 @@ use std::path::Path;
 use super::{Site, SiteError};
 use crate::intake;
 use crate::model::submission::{Detection, Wishes};
-use crate::model::{Failure, Finding, Slug, Submission};
+use crate::lint::Report;
+use crate::model::{Failure, Slug, Submission};
 use crate::notify;
 use crate::store::NewSubmission;
 
@@ -26,9 +27,7 @@ pub struct Published {
     /// Its place among those that wait for a reviewer, from 1.
     pub position: u32,
     /// What lint said.
-    pub findings: Vec<Finding>,
-    /// The Dockerfile's text, to show findings in.
-    pub dockerfile: String,
+    pub report: Report,
 }
 
 impl Site {
@@ -52,7 +51,7 @@ impl Site {
         if let Some(error) = read.parse_error() {
             return Err(SiteError::refused(error));
         }
-        let findings = self.lint(&read, Some(&context), &[])?;
+        let report = self.lint(&read, Some(&context), &[])?;
         let new = NewSubmission {
             slug,
             submitter: self.actor().clone(),
@@ -61,10 +60,10 @@ impl Site {
             context_entries: stored.entries,
             detection,
             wishes,
-            findings: findings.clone(),
+            findings: report.findings.clone(),
         };
-        let (submission, position) = self.queue().submit(&new, |row, position| notify::acknowledged(row, position))?;
-        Ok(Published { submission, position, findings, dockerfile: read.text })
+        let (submission, position) = self.queue().submit(&new, notify::acknowledged)?;
+        Ok(Published { submission, position, report })
     }
 }
 

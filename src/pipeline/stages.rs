@@ -13,7 +13,8 @@ use crate::model::image::Platform;
 use crate::model::module::Module;
 use crate::model::scan::{GateVerdict, ScanReport};
 use crate::model::{Actor, Digest, Failure, Limits, Reference, Submission};
-use crate::store::{Move, Transition};
+use crate::oci::OciError;
+use crate::store::{Move, StoreError, Transition};
 use crate::scan::{self, ScanError};
 use crate::{notify, review};
 
@@ -34,8 +35,20 @@ pub enum Stop {
     Cancelled,
 }
 
-impl<E: Into<SiteError>> From<E> for Stop {
-    fn from(error: E) -> Self {
+impl From<SiteError> for Stop {
+    fn from(error: SiteError) -> Self {
+        Self::Host(error)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Host(error.into())
+    }
+}
+
+impl From<OciError> for Stop {
+    fn from(error: OciError) -> Self {
         Self::Host(error.into())
     }
 }
@@ -55,7 +68,7 @@ impl Site {
     pub(super) fn begin(&self, row: &Submission) -> Result<Transition, Stop> {
         let binding = self.binding_of(row)?;
         let context = self.context(row)?;
-        let dockerfile = self.dockerfile_of(row, &context)?.digest;
+        let dockerfile = self.dockerfile_of(row, &context)?.digest();
         Ok(match review::still_binds(row, &binding, dockerfile, self.policy()) {
             Ok(()) => step(row, Move::Begin),
             Err(changed) => step(row, Move::Void { reason: format!("{changed} after the approval") }),
@@ -74,7 +87,7 @@ impl Site {
         let name = row.detection.dockerfile.as_deref().unwrap_or("Dockerfile");
         let read = self.dockerfile_of(row, &context)?;
         let request = BuildRequest {
-            dockerfile: read.text.as_bytes(),
+            dockerfile: &read.bytes,
             dockerfile_name: name,
             context: Arc::new(context),
             build_args: BTreeMap::new(),
@@ -110,7 +123,9 @@ impl Site {
     }
 
     fn scan(&self, image: Digest, events: &dyn EventSink, cancel: &Cancel) -> Result<ScanReport, Stop> {
-        let scanner = self.scanner()?;
+        let cache = self.paths().vulnerabilities();
+        let path = std::env::var_os("PATH");
+        let scanner = scan::choose(&self.policy().scan, &cache, path.as_deref(), self.clock().clone())?;
         events.emit(Happening::Scan { text: format!("scanning {image} with {}", scanner.name()) });
         let report = scanner.scan(image, self.store(), events, cancel)?;
         events.emit(Happening::Scan {
