@@ -1,1 +1,3 @@
-//! Every integration test in one binary.
+//! Every integration test in one binary: one link, shared fixtures.
+
+mod architecture;

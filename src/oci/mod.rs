@@ -1,1 +1,26 @@
-//! Content store, manifests, registry client.
+//! Content store, manifests, image configurations and layers.
+//!
+//! The state folder has one OCI image layout. Every base, every built image and everything that speaks of an image
+//! (signatures, bills of materials) is a blob in it, named by its digest. Which manifest *is* a base or a module
+//! stands in the queue's database, so the layout's `index.json` is a valid empty index.
+//!
+//! This room knows bytes and formats. It must not know what a base, a submission or a module is.
+
+mod blob;
+mod config;
+mod error;
+mod json;
+mod layer;
+mod manifest;
+pub mod media;
+mod store;
+
+pub use blob::{BlobWriter, VerifiedReader};
+pub use config::{ContainerConfig, Healthcheck, History, ImageConfig, RootFs};
+pub use error::OciError;
+pub use layer::{Compression, LayerReader, LayerWriter, WrittenLayer};
+pub use manifest::{Descriptor, DescriptorPlatform, Index, Manifest};
+pub use store::{CONFIG_LIMIT, MANIFEST_LIMIT, Store};
+
+#[cfg(test)]
+mod tests;
