@@ -229,13 +229,13 @@ impl Transition {
                 to,
             });
         }
-        if let (None, Some(lease)) = (&self.worker, &row.work)
-            && lease.expires_at > now
-        {
+        // What a worker has begun only a worker goes on with; an approved row that waits is anybody's.
+        let in_hand = row.work.as_ref().is_some_and(|l| l.expires_at > now);
+        if self.worker.is_none() && row.state.is_work() && (in_hand || state != State::Approved) {
             return Err(StoreError::NotYours {
                 id,
                 asked: self.by.to_string(),
-                holder: Some(lease.holder.clone()),
+                holder: row.work.as_ref().map(|lease| lease.holder.clone()),
             });
         }
         if matches!(self.action, Move::Approve { .. }) && self.by == row.submitter {

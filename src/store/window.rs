@@ -178,6 +178,31 @@ impl Queue {
     }
 }
 
+/// The SQL that gives the ids of a window, with its parameters.
+pub(super) fn ids(
+    t: &Transaction<'_>,
+    filter: &QueueFilter,
+    offset: u32,
+    limit: u32,
+) -> Result<(String, Vec<Value>), StoreError> {
+    if !filter.states.is_empty() || filter.slug.is_some() || filter.submitter.is_some() {
+        return Ok(filter.ids(offset, limit));
+    }
+    // Ids have no gaps (nothing is ever deleted, and a refused insert takes no number), so the row at an offset is
+    // known without stepping there.
+    let newest: i64 = t.query_row("SELECT ifnull(max(id), 0) FROM submissions", [], |r| {
+        r.get(0)
+    })?;
+    let first = filter
+        .before
+        .map_or(newest + 1, |before| before.0.min(newest + 1));
+    let all = QueueFilter {
+        before: Some(SubmissionId(first - i64::from(offset))),
+        ..QueueFilter::default()
+    };
+    Ok(all.ids(0, limit))
+}
+
 fn rows(
     t: &Transaction<'_>,
     now: Timestamp,
@@ -185,21 +210,7 @@ fn rows(
     offset: u32,
     limit: u32,
 ) -> Result<Vec<QueueRow>, StoreError> {
-    let mut filter = filter.clone();
-    let mut offset = offset;
-    if filter.states.is_empty() && filter.slug.is_none() && filter.submitter.is_none() {
-        // Ids have no gaps (nothing is ever deleted, and a refused insert takes no number), so the row at an
-        // offset is known without stepping there.
-        let newest: i64 = t.query_row("SELECT ifnull(max(id), 0) FROM submissions", [], |r| {
-            r.get(0)
-        })?;
-        let first = filter
-            .before
-            .map_or(newest + 1, |before| before.0.min(newest + 1));
-        filter.before = Some(SubmissionId(first - i64::from(offset)));
-        offset = 0;
-    }
-    let (ids, parameters) = filter.ids(offset, limit);
+    let (ids, parameters) = ids(t, filter, offset, limit)?;
     let mut statement = t.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM submissions WHERE id IN ({ids}) ORDER BY id DESC"
     ))?;
