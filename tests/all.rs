@@ -2,4 +2,5 @@
 
 mod architecture;
 mod attest;
+mod images;
 mod scan;

@@ -14,7 +14,6 @@ pub mod failure;
 pub mod finding;
 pub mod image;
 pub mod limits;
-pub mod mail;
 pub mod module;
 pub mod policy;
 pub mod reference;

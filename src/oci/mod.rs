@@ -11,16 +11,21 @@ mod config;
 mod error;
 mod json;
 mod layer;
+mod location;
 mod manifest;
 pub mod media;
+pub mod registry;
 mod store;
+mod tarball;
 
 pub use blob::{BlobWriter, VerifiedReader};
 pub use config::{ContainerConfig, Healthcheck, History, ImageConfig, RootFs};
 pub use error::OciError;
 pub use layer::{Compression, LayerReader, LayerWriter, WrittenLayer};
+pub use location::{InvalidLocation, Location, Selector};
 pub use manifest::{Descriptor, DescriptorPlatform, Index, Manifest};
 pub use store::{CONFIG_LIMIT, MANIFEST_LIMIT, Store};
+pub use tarball::{TarEntry, TarKind, TarReader};
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,79 @@
+//! Writes what happens to a submission into its spool, and hands it on to whoever watches.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::logs::Spool;
+use crate::model::event::Happening;
+use crate::model::{Clock, Event, EventSink, Slug, SubmissionId};
+
+/// Sees every event of every submission that a worker works on: the stream of `--batch`.
+pub trait Watcher: Send + Sync {
+    /// Something happened.
+    fn see(&self, event: &Event);
+}
+
+impl<F: Fn(&Event) + Send + Sync> Watcher for F {
+    fn see(&self, event: &Event) {
+        self(event);
+    }
+}
+
+/// The sink of one submission's attempt.
+pub struct Recorder<'a> {
+    clock: Arc<dyn Clock>,
+    of: Option<(SubmissionId, Slug)>,
+    spool: Option<Spool>,
+    spool_lost: AtomicBool,
+    watcher: &'a dyn Watcher,
+}
+
+impl<'a> Recorder<'a> {
+    /// Records an attempt at a submission.
+    pub fn of(
+        clock: Arc<dyn Clock>,
+        id: SubmissionId,
+        slug: Slug,
+        spool: Spool,
+        watcher: &'a dyn Watcher,
+    ) -> Self {
+        Self {
+            clock,
+            of: Some((id, slug)),
+            spool: Some(spool),
+            spool_lost: AtomicBool::new(false),
+            watcher,
+        }
+    }
+
+    /// Only hands on: a local build belongs to no submission.
+    pub fn live(clock: Arc<dyn Clock>, watcher: &'a dyn Watcher) -> Self {
+        Self {
+            clock,
+            of: None,
+            spool: None,
+            spool_lost: AtomicBool::new(false),
+            watcher,
+        }
+    }
+}
+
+impl EventSink for Recorder<'_> {
+    fn emit(&self, what: Happening) {
+        let (id, slug) = self.of.clone().unzip();
+        let event = Event {
+            at: self.clock.now(),
+            id,
+            slug,
+            what,
+        };
+        if let Some(spool) = &self.spool
+            && let Err(error) = spool.append(&event)
+            && !self.spool_lost.swap(true, Ordering::Relaxed)
+        {
+            // The build goes on without its log: a full disk will stop it with words of its own.
+            tracing::warn!("{error}");
+        }
+        self.watcher.see(&event);
+    }
+}
