@@ -396,6 +396,56 @@ fn the_embedded_scanner_names_what_it_does_not_cover() {
     );
 }
 
+/// A zip archive of one file, not compressed.
+fn jar(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut crc = flate2::Crc::new();
+    crc.update(content);
+    let size = (content.len() as u32).to_le_bytes();
+    let mut common = vec![20, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    common.extend(crc.sum().to_le_bytes());
+    common.extend(size);
+    common.extend(size);
+    common.extend((name.len() as u16).to_le_bytes());
+    common.extend([0; 2]);
+    let mut zip = b"PK\x03\x04".to_vec();
+    zip.extend(&common);
+    zip.extend(name.as_bytes());
+    zip.extend(content);
+    let directory = zip.len() as u32;
+    zip.extend(b"PK\x01\x02\x14\x00");
+    zip.extend(&common);
+    zip.extend([0; 14]);
+    zip.extend(name.as_bytes());
+    let length = zip.len() as u32 - directory;
+    zip.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
+    zip.extend(length.to_le_bytes());
+    zip.extend(directory.to_le_bytes());
+    zip.extend([0; 2]);
+    zip
+}
+
+#[test]
+fn what_trivy_itself_cannot_judge_does_not_pass_with_it_either() {
+    let lab = Lab::new();
+    // Archives of Java need a second database, which is not here.
+    let archive = jar("META-INF/MANIFEST.MF", b"Manifest-Version: 1.0\n");
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(archive.len() as u64);
+    header.set_mode(0o644);
+    builder
+        .append_data(&mut header, "srv/x-1.0.jar", archive.as_slice())
+        .unwrap();
+    let image = lab.image(vec![
+        lab.files(&DEBIAN),
+        lab.put(&builder.into_inner().unwrap()),
+    ]);
+    if let Some(result) = lab.trivy(image) {
+        let error = result.unwrap_err();
+        assert!(error.to_string().contains("Java DB"), "{error}");
+    }
+}
+
 #[test]
 fn trivy_reads_our_bill_of_materials_and_finds_the_same() {
     use std::process::Command;

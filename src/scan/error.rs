@@ -125,7 +125,9 @@ impl ScanError {
             }
             Self::Version { .. } => "give the package the version under which it was published",
             Self::Database(error) => error.help(),
-            Self::Trivy { .. } => "see what Trivy said, and try `trivy image` on the image by hand",
+            Self::Trivy { .. } => {
+                "see what Trivy said; for archives of Java it needs its Java database too, in `trivy/java-db` of the state folder"
+            }
             Self::Time { .. } => {
                 "raise `scan.time_seconds` in the policy, or make the image smaller"
             }

@@ -23,17 +23,15 @@ pub(super) struct Layer {
     /// What the system's package manager put here.
     owned: HashSet<String>,
     owned_bytes: usize,
-    /// Paths at which nothing of the layers below is left, nor beneath them.
-    covered: BTreeSet<String>,
-    /// Folders of which nothing of the layers below is left.
-    opaque: BTreeSet<String>,
-    /// Folders: a file of a layer below at that very path is gone.
-    folders: HashSet<String>,
 }
 
 impl Layer {
-    /// Reads the tar in `reader` to its very end.
-    pub(super) fn read(reader: &mut impl Read) -> io::Result<Self> {
+    /// Reads the tar in `reader` to its very end, and takes out of `below`, the facts of the layers below, what this one
+    /// removes or replaces.
+    pub(super) fn read(
+        reader: &mut impl Read,
+        below: &mut BTreeMap<String, Fact>,
+    ) -> io::Result<Self> {
         let mut layer = Self::default();
         let mut tarball = Tarball::new(BufReader::with_capacity(256 << 10, reader));
         let mut entries = 0_u64;
@@ -42,23 +40,26 @@ impl Layer {
             if entries > ENTRIES_LIMIT || layer.facts.len() > FACTS_LIMIT {
                 return Err(io::Error::other("it has more files than any image needs"));
             }
-            if layer.whiteout(&entry.path) {
+            if whiteout(&entry.path, below) {
                 continue;
             }
-            if entry.kind == Kind::Folder {
-                layer.facts.remove(&entry.path);
-                layer.folders.insert(entry.path);
-                continue;
+            if entry.path.is_empty() && entry.kind != Kind::Folder {
+                return Err(io::Error::other("its root is no folder"));
             }
-            layer.forget(&entry.path);
-            layer.covered.insert(entry.path.clone());
+            // What stood at this path is gone; where no folder stands there, so is what stood beneath.
+            layer.ownable.remove(&entry.path);
+            for facts in [&mut layer.facts, &mut *below] {
+                facts.remove(&entry.path);
+                if entry.kind != Kind::Folder {
+                    remove_beneath(&entry.path, facts);
+                }
+            }
             let Some(interest) = files::interest(&entry.path, entry.mode) else {
                 continue;
             };
             match entry.kind {
                 Kind::File => layer.file(entry.path, interest, entry.size, &mut tarball)?,
                 Kind::HardLink(target) => layer.link(entry.path, interest, &target),
-                Kind::SparseFile if interest.is_program() => {}
                 Kind::SparseFile => {
                     layer.unreadable(entry.path, "it is stored with holes");
                 }
@@ -71,53 +72,9 @@ impl Layer {
         Ok(layer)
     }
 
-    /// Makes `below`, the facts of the layers below, into those with this layer on top.
+    /// Puts what this layer says on top of `below`.
     pub(super) fn apply(self, below: &mut BTreeMap<String, Fact>) {
-        below.retain(|path, _| {
-            let gone = self.covered.contains(path)
-                || self.folders.contains(path)
-                || self.opaque.contains("")
-                || parents(path)
-                    .any(|parent| self.covered.contains(parent) || self.opaque.contains(parent));
-            !gone
-        });
         below.extend(self.facts);
-    }
-
-    /// Takes in a whiteout, if `path` is one.
-    fn whiteout(&mut self, path: &str) -> bool {
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let Some(hidden) = name.strip_prefix(".wh.") else {
-            return false;
-        };
-        if hidden == ".wh..opq" {
-            self.opaque.insert(folder.to_owned());
-        } else if !hidden.starts_with(".wh.") {
-            let hidden = if folder.is_empty() {
-                hidden.to_owned()
-            } else {
-                format!("{folder}/{hidden}")
-            };
-            self.covered.insert(hidden);
-        }
-        true
-    }
-
-    /// A second entry for one path is what counts.
-    fn forget(&mut self, path: &str) {
-        self.facts.remove(path);
-        self.ownable.remove(path);
-        let beneath = format!("{path}/");
-        let gone: Vec<String> = self
-            .facts
-            .range(beneath.clone()..)
-            .map(|(path, _)| path)
-            .take_while(|path| path.starts_with(&beneath))
-            .cloned()
-            .collect();
-        for path in gone {
-            self.facts.remove(&path);
-        }
     }
 
     fn file(
@@ -203,12 +160,37 @@ impl Layer {
     }
 }
 
-/// `a/b`, then `a`, for `a/b/c`.
-fn parents(path: &str) -> impl Iterator<Item = &str> {
-    let mut rest = path;
-    std::iter::from_fn(move || {
-        let (parent, _) = rest.rsplit_once('/')?;
-        rest = parent;
-        Some(parent)
-    })
+/// Takes what a whiteout hides out of `below`, if `path` is one.
+fn whiteout(path: &str, below: &mut BTreeMap<String, Fact>) -> bool {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let Some(hidden) = name.strip_prefix(".wh.") else {
+        return false;
+    };
+    if hidden == ".wh..opq" {
+        remove_beneath(folder, below);
+    } else if !hidden.starts_with(".wh.") {
+        let hidden = if folder.is_empty() {
+            hidden.to_owned()
+        } else {
+            format!("{folder}/{hidden}")
+        };
+        below.remove(&hidden);
+        remove_beneath(&hidden, below);
+    }
+    true
+}
+
+fn remove_beneath(folder: &str, facts: &mut BTreeMap<String, Fact>) {
+    if folder.is_empty() {
+        facts.clear();
+        return;
+    }
+    let beneath = format!("{folder}/");
+    while let Some((path, _)) = facts.range(beneath.clone()..).next() {
+        if !path.starts_with(&beneath) {
+            return;
+        }
+        let path = path.clone();
+        facts.remove(&path);
+    }
 }

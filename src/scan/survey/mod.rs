@@ -158,7 +158,7 @@ impl Survey {
         for (descriptor, diff_id) in manifest.layers.iter().zip(diff_ids) {
             let reader = store.open_layer(descriptor, left).map_err(&whole)?;
             let mut reader = Watched::new(reader, watch);
-            let read = Layer::read(&mut reader);
+            let read = Layer::read(&mut reader, &mut facts);
             // The reader's own reason comes first: a tar that ends early because time is up is not damaged.
             watch.check()?;
             let layer = read.map_err(|e| broken(format!("layer {}: {e}", descriptor.digest)))?;

@@ -241,6 +241,20 @@ fn layers_that_are_not_what_the_configuration_says_are_refused() {
 }
 
 #[test]
+fn a_root_that_is_no_folder_is_refused() {
+    let images = Images::new();
+    let mut header = tar::Header::new_ustar();
+    header.as_mut_bytes()[0] = b'.';
+    header.set_size(0);
+    header.set_cksum();
+    let mut rootless = header.as_bytes().to_vec();
+    rootless.resize(2048, 0);
+    let image = images.image(&[debian(), rootless]);
+    let error = Survey::take(&images.store, image, &Watch::start(&Cancel::default(), 60));
+    assert!(error.unwrap_err().to_string().contains("root is no folder"));
+}
+
+#[test]
 fn it_stops_when_it_should() {
     let images = Images::new();
     let image = images.image(&[debian()]);

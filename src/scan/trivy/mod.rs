@@ -94,6 +94,12 @@ impl Scanner for Trivy {
             .map_err(ScanError::host("make a folder for Trivy"))?;
         let place = run::Place::new(aside.path());
         pin(&self.cache, &place.cache)?;
+        // Archives of Java are judged by a database of their own, where there is one.
+        let java = self.cache.join("java-db");
+        if let Ok(java) = std::fs::canonicalize(java) {
+            std::os::unix::fs::symlink(java, place.cache.join("java-db"))
+                .map_err(ScanError::host("link Trivy's Java database"))?;
+        }
         let database = Database::open(&place.cache)?;
         database.check_age(self.clock.now(), &self.policy)?;
         say(format!(
