@@ -4,7 +4,7 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::action::{Action, Context, TABLE};
+use super::action::{Action, Context, Declared, TABLE};
 use super::chord::Chord;
 use super::ink::{Ink, below, inset, left_of, right_of, span, top_of};
 use super::keymap::Keymap;
@@ -506,7 +506,7 @@ impl App {
             (None, ScreenId::Build) => self.build.draw(&mut ink, scene),
             (None, ScreenId::Catalog) => self.catalog.draw(&mut ink, scene),
         }
-        for popup in &self.popups {
+        if let Some(popup) = self.popups.last() {
             popup.draw(&mut ink, scene.body);
         }
         self.draw_status(&mut ink, top_of(below(whole, height - 2), 1));
@@ -582,36 +582,62 @@ impl App {
         );
     }
 
+    /// What one could do next. Help and the way back are always there; the rest as far as there is room.
     fn draw_footer(&self, ink: &mut Ink<'_>, area: Rect) {
         let area = inset(area, 1, 0);
         let context = self.context();
-        let mut used = 0;
-        for line in TABLE
-            .iter()
-            .filter(|l| !l.label.is_empty() && l.contexts.contains(&context))
-        {
+        let on_screen = context == self.screen.context();
+        let screen: &dyn Screen = match self.screen {
+            ScreenId::Queue => &self.queue,
+            ScreenId::Review => &self.review,
+            ScreenId::Build => &self.build,
+            ScreenId::Catalog => &self.catalog,
+        };
+        let offered = |line: &&Declared| {
+            !line.label.is_empty()
+                && line.contexts.contains(&context)
+                && (!on_screen || screen.offers(line.action))
+        };
+        let last = |line: &Declared| matches!(line.action, Action::Help | Action::Back);
+        let hint = |line: &Declared| {
             let label = match line.action {
                 Action::Back if context == Context::Queue => "leave",
                 Action::NextPane if context == Context::Queue => "all/open/done",
                 _ => line.label,
             };
-            let key = line.keys[0];
-            let wide = (super::ink::columns(key) + 1 + super::ink::columns(label)) as u16;
-            if used + wide > area.width {
+            let wide = super::ink::columns(line.keys[0]) + 1 + super::ink::columns(label) + 3;
+            (line.keys[0], label, wide as u16)
+        };
+        let (kept, others): (Vec<&Declared>, Vec<&Declared>) =
+            TABLE.iter().filter(offered).partition(|l| last(l));
+        let mut room = (area.width + 3).saturating_sub(kept.iter().map(|line| hint(line).2).sum());
+        let mut shown = Vec::new();
+        for line in others {
+            let (.., wide) = hint(line);
+            if wide > room {
                 break;
             }
-            let place = right_of(area, used);
-            ink.line(
-                place,
-                0,
-                &[
-                    span(key, Role::Key),
-                    span(" ", Role::Dim),
-                    span(label, Role::Dim),
-                ],
-            );
-            used += wide + 3;
+            room -= wide;
+            shown.push(line);
         }
+        let mut used = 0;
+        for (key, label, wide) in shown.into_iter().map(hint) {
+            let spans = [
+                span(key, Role::Key),
+                span(" ", Role::Dim),
+                span(label, Role::Dim),
+            ];
+            ink.line(right_of(area, used), 0, &spans);
+            used += wide;
+        }
+        // At the right side they stay where they are, whatever comes and goes before them.
+        let mut spans = Vec::new();
+        for (n, (key, label, _)) in kept.into_iter().map(hint).enumerate() {
+            let gap = if n == 0 { "" } else { "   " };
+            spans.extend([span(gap, Role::Dim), span(key, Role::Key)]);
+            spans.extend([span(" ", Role::Dim), span(label, Role::Dim)]);
+        }
+        ink.right(area, 0, &spans);
     }
 }
 

@@ -17,7 +17,10 @@ const SHORT_GAP: u16 = 4;
 /// How far rows may have scrolled to be found.
 const FARTHEST: u16 = 24;
 
-/// Scrolling has to spare at least so many cells.
+/// What going to another place costs, in bytes, more or less.
+const WAY: usize = 5;
+
+/// Scrolling has to spare at least so many bytes.
 const WORTHWHILE: usize = 60;
 
 /// What a terminal shows.
@@ -57,6 +60,7 @@ impl<W: Write> Canvas<W> {
     /// # Errors
     /// If the terminal can't be written to.
     pub fn show(&mut self, next: &Buffer) -> io::Result<()> {
+        let next = &plain_blanks(next);
         if self.known && self.shown == *next {
             return Ok(());
         }
@@ -99,10 +103,18 @@ impl<W: Write> Canvas<W> {
             let start = usize::from(row) * usize::from(b.area.width);
             start..start + usize::from(b.area.width)
         };
+        // What it costs to write a row over another: its cells, and the way to each run of them.
         let differ = |old: u16, new: u16| -> usize {
             let old = &self.shown.content[rows(&self.shown, old)];
             let new = &next.content[rows(next, new)];
-            old.iter().zip(new).filter(|(a, b)| a != b).count()
+            let mut cost = 0;
+            let mut running = false;
+            for (old, new) in old.iter().zip(new) {
+                let differs = old != new;
+                cost += usize::from(differs) + if differs && !running { WAY } else { 0 };
+                running = differs;
+            }
+            cost
         };
         let height = next.area.height;
         let Some(top) = (0..height).find(|&r| differ(r, r) > 0) else {
@@ -123,7 +135,7 @@ impl<W: Write> Canvas<W> {
         for distance in 1..=FARTHEST.min(span.saturating_sub(1)) {
             for sign in [1, -1] {
                 let by = sign * i32::from(distance);
-                let mut cost = usize::from(distance) * 2 + 20;
+                let mut cost = usize::from(distance) * 2;
                 for row in top..=bottom {
                     let from = i32::from(row) + by;
                     cost += match u16::try_from(from) {
@@ -187,7 +199,8 @@ impl<W: Write> Canvas<W> {
         let blank = new
             .iter()
             .rposition(|c| *c != Cell::EMPTY)
-            .map_or(0, |at| at + 1);
+            .map_or(0, |at| at + new[at].symbol().width().max(1))
+            .min(new.len());
         let clears = old[blank..].iter().filter(|c| **c != Cell::EMPTY).count() > 3;
         let until = if clears { blank } else { new.len() };
         let mut stale = 0;
@@ -213,6 +226,26 @@ impl<W: Write> Canvas<W> {
             self.bytes.extend_from_slice(b"\x1b[K");
         }
     }
+}
+
+/// Whether one sees it where nothing is written.
+const fn shows_on_blank(modifier: Modifier) -> bool {
+    modifier.intersects(
+        Modifier::UNDERLINED
+            .union(Modifier::REVERSED)
+            .union(Modifier::CROSSED_OUT),
+    )
+}
+
+/// `next` with every blank that shows no colour made the same blank, whoever wrote it.
+fn plain_blanks(next: &Buffer) -> Buffer {
+    let mut plain = next.clone();
+    for cell in &mut plain.content {
+        if cell.symbol() == " " && cell.bg == Color::Reset && !shows_on_blank(cell.modifier) {
+            cell.reset();
+        }
+    }
+    plain
 }
 
 /// Where the terminal's cursor is, and how it would write.
@@ -270,7 +303,9 @@ impl Pen {
 
     /// Whether a cell written now would look as it should.
     fn writes(&self, cell: &Cell) -> bool {
-        cell.fg == self.fg && cell.bg == self.bg && cell.modifier == self.modifier
+        let alike = cell.bg == self.bg && cell.modifier == self.modifier;
+        alike && cell.fg == self.fg
+            || *cell == Cell::EMPTY && self.bg == Color::Reset && !shows_on_blank(self.modifier)
     }
 
     fn put(&mut self, out: &mut Vec<u8>, cell: &Cell, wide: usize) {
@@ -284,6 +319,7 @@ impl Pen {
             .and_then(|(row, at)| Some((row, at.checked_add(wide as u16)?)));
     }
 
+    /// Makes what is erased come out without a ground.
     fn plain(&mut self, out: &mut Vec<u8>) {
         if !self.writes(&Cell::EMPTY) {
             out.extend_from_slice(b"\x1b[m");

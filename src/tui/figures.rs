@@ -34,11 +34,12 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// A duration with its tenths while they matter: `0.4s`, `12.3s`, `2m 05s`, `1h 02m`.
+/// A duration with its tenths while they matter: `40ms`, `12.3s`, `2m 05s`, `1h 02m`.
 pub fn took(ms: u64) -> String {
     let seconds = ms / 1000;
     match seconds {
-        0..60 => format!("{seconds}.{}s", ms % 1000 / 100),
+        0 => format!("{ms}ms"),
+        1..60 => format!("{seconds}.{}s", ms % 1000 / 100),
         60..3600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
         _ => format!("{}h {:02}m", seconds / 3600, seconds / 60 % 60),
     }
@@ -111,7 +112,8 @@ mod tests {
         assert_eq!(bytes(412 * MIB + 1), "412 MiB");
         assert_eq!(bytes(4 * GIB), "4.0 GiB");
         assert_eq!(bytes(u64::MAX), "17179869184 GiB");
-        assert_eq!(took(450), "0.4s");
+        assert_eq!(took(450), "450ms");
+        assert_eq!(took(12_345), "12.3s");
         assert_eq!(took(125_000), "2m 05s");
         assert_eq!(clock(192), "3:12");
         assert_eq!(ordinal(12), "12th");

@@ -109,7 +109,9 @@ pub fn wrap(text: &str, width: usize) -> Vec<&str> {
         rows.push(rest[..at].trim_end());
         rest = rest[at..].trim_start_matches(' ');
     }
-    rows.push(rest);
+    if !rest.is_empty() || rows.is_empty() {
+        rows.push(rest);
+    }
     rows
 }
 
@@ -211,7 +213,12 @@ impl<'a> Ink<'a> {
 
     /// A frame around `area` with `title` in its upper side, empty inside; gives the inside.
     pub fn frame(&mut self, area: Rect, title: &[Span<'_>], role: Role) -> Rect {
-        self.clear(area);
+        // A column of nothing at both sides, so that what lies below does not run into the frame.
+        self.clear(Rect {
+            x: area.x.saturating_sub(1),
+            width: area.width.saturating_add(2),
+            ..area
+        });
         if area.width < 4 || area.height < 3 {
             return Rect::default();
         }

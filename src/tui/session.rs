@@ -15,6 +15,7 @@ use super::desk::Desk;
 use super::frame::{Frame, picture};
 use super::message::{Effect, Event, ExitReason, LINES, Request, Toward, ask};
 use super::{ConsoleError, Options};
+use crate::model::SubmissionId;
 
 /// Effects that may follow from one another before a session counts as settled.
 const MOST_EFFECTS: usize = 100_000;
@@ -30,6 +31,7 @@ pub struct Session {
     changes: u64,
     waiting: VecDeque<Effect>,
     news: News,
+    watched: Option<(SubmissionId, u64)>,
 }
 
 /// What it would cost to show frames on a terminal.
@@ -94,6 +96,7 @@ impl Session {
             left: None,
             waiting,
             news: News::default(),
+            watched: None,
         })
     }
 
@@ -144,33 +147,51 @@ impl Session {
             self.changes = changes;
             self.send(Event::Changed);
         }
+        let mut looked = false;
         for _ in 0..MOST_EFFECTS {
             let Some(effect) = self.waiting.pop_front() else {
-                return;
+                // Before there is nothing more to do, one look at the spool that is followed.
+                if looked || !self.look() {
+                    return;
+                }
+                looked = true;
+                continue;
             };
             match effect {
                 Effect::Ask(request) => {
                     let reply = ask(&*self.desk, request);
                     self.send(Event::Reply(Box::new(reply)));
                 }
-                Effect::Watch(Some((id, from))) => {
-                    let request = Request::Events {
-                        id,
-                        from,
-                        limit: LINES,
-                        toward: Toward::New,
-                    };
-                    let reply = ask(&*self.desk, request);
-                    if self.news.is(&reply, id, from) {
-                        self.send(Event::Reply(Box::new(reply)));
-                    }
+                Effect::Watch(what) => {
+                    self.watched = what;
+                    looked = false;
                 }
-                Effect::Watch(None) | Effect::Suspend => {}
+                Effect::Suspend => {}
                 Effect::Redraw => self.canvas.forget(),
                 Effect::Copy(text) => self.copied.push(text),
                 Effect::Leave(reason) => self.left = Some(reason),
             }
         }
+    }
+
+    /// Looks at the end of the spool that is followed; whether there was news.
+    fn look(&mut self) -> bool {
+        let Some((id, from)) = self.watched else {
+            return false;
+        };
+        let request = Request::Events {
+            id,
+            from,
+            limit: LINES,
+            toward: Toward::New,
+        };
+        let reply = ask(&*self.desk, request);
+        let news = self.news.is(&reply, id, from);
+        if news {
+            self.watched = None;
+            self.send(Event::Reply(Box::new(reply)));
+        }
+        news
     }
 
     fn send(&mut self, event: Event) {

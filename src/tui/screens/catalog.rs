@@ -15,7 +15,7 @@ use crate::tui::widgets::cursor::Cursor;
 use crate::tui::widgets::window::Window;
 
 /// Rows of the detail below the list.
-const DETAIL: u16 = 9;
+const DETAIL: u16 = 8;
 
 /// The catalog.
 #[derive(Debug, Default)]
@@ -134,6 +134,13 @@ impl Screen for Catalog {
                 self.asked = Some(id);
                 out.effects.push(Effect::Ask(Request::Module(id)));
             }
+        }
+    }
+
+    fn offers(&self, action: Action) -> bool {
+        match action {
+            Action::Open | Action::Copy => self.row().is_some(),
+            _ => true,
         }
     }
 
@@ -317,17 +324,23 @@ fn draw_detail(
         role,
     ));
     if let Some(Ok(detail)) = detail {
-        for attachment in &detail.module.attachments {
+        let kept: Vec<String> = detail
+            .module
+            .attachments
+            .iter()
+            .map(|kept| format!("{} {}", kept.kind.word(), kept.manifest.short()))
+            .collect();
+        if !kept.is_empty() {
             facts.push((
-                attachment.kind.word(),
-                attachment.manifest.to_string(),
+                "beside it",
+                kept.join(&format!(" {} ", glyphs.dot)),
                 Role::Dim,
             ));
         }
     }
     let mut line = 0;
     for (label, text, role) in facts {
-        let value = right_of(area, 14);
+        let value = right_of(area, 11);
         let clean = crate::logs::sanitise(&text);
         for (n, part) in wrap(&clean, value.width.into()).iter().enumerate() {
             if n == 0 {

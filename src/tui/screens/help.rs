@@ -4,7 +4,8 @@ use ratatui::layout::Rect;
 
 use super::ScreenId;
 use crate::tui::action::{Action, Context, TABLE};
-use crate::tui::ink::{Ink, Line, columns, inset, span};
+use crate::tui::figures::count;
+use crate::tui::ink::{Ink, Line, columns, inset, span, top_of};
 use crate::tui::theme::Role;
 use crate::tui::widgets::cursor::Scroll;
 
@@ -62,28 +63,38 @@ impl Help {
 
     /// Moves; whether it was a movement.
     pub fn act(&mut self, action: Action, body: Rect) -> bool {
-        self.at.moved(action, self.lines.len(), body.height.into())
+        self.at.moved(action, self.lines.len(), self.height(body))
     }
 
     /// Keeps the page in sight.
     pub fn settle(&mut self, body: Rect) {
-        self.at.settle(self.lines.len(), body.height.into());
+        self.at.settle(self.lines.len(), self.height(body));
+    }
+
+    /// Rows for lines: the last one says how many more there are, where there are more.
+    fn height(&self, body: Rect) -> usize {
+        let height = usize::from(body.height);
+        if self.lines.len() > height {
+            height - 1
+        } else {
+            height
+        }
     }
 
     /// Draws it.
     pub fn draw(&self, ink: &mut Ink<'_>, body: Rect) {
-        let area = inset(body, 2, 0);
+        let height = self.height(body);
+        let area = inset(top_of(body, height as u16), 2, 0);
+        let more = self.at.top + height < self.lines.len();
         for row in 0..area.height {
             if let Some(line) = self.lines.get(self.at.top + usize::from(row)) {
                 ink.line(area, row, line);
             }
         }
-        if self.at.top + usize::from(area.height) < self.lines.len() {
-            ink.right(
-                area,
-                area.height.saturating_sub(1),
-                &[span(" more below: j ", Role::Dim)],
-            );
+        if more {
+            let rest = self.lines.len() - self.at.top - usize::from(area.height);
+            let text = format!("{} below", count(rest as u64, "line"));
+            ink.rule(body, body.height - 1, &[span(text, Role::Dim)]);
         }
     }
 }

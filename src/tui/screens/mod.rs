@@ -107,6 +107,9 @@ pub trait Screen {
     /// Brings itself in order after anything: keeps what is chosen in sight, asks for what is missing.
     fn settle(&mut self, scene: Scene, out: &mut Out);
 
+    /// Whether `action` would do anything now; the footer shows no others.
+    fn offers(&self, action: Action) -> bool;
+
     /// Draws itself.
     fn draw(&self, ink: &mut Ink<'_>, scene: Scene);
 }

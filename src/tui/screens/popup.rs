@@ -71,6 +71,8 @@ impl Popup {
                 &confirm.question,
                 Role::Bad,
                 &[
+                    (&confirm.ruling.reason, Role::Strong),
+                    ("", Role::Text),
                     (&confirm.consequence, Role::Text),
                     ("", Role::Text),
                     ("y  yes     n  no", Role::Key),
@@ -218,7 +220,10 @@ impl Deciding {
             (None, true) => vec![("deciding…".to_owned(), Role::Dim)],
             (None, false) => Vec::new(),
         };
-        let hint = "enter  done     alt-enter  new line     esc  leave it";
+        let hint = format!(
+            "enter  {}     alt-enter  new line     esc  leave it",
+            verb.to_lowercase()
+        );
         let fixed = 2 + 1 + 1 + error.len();
         let room = usize::from(body.height).saturating_sub(fixed);
         let text_height = 5.min(room.saturating_sub(1)).max(1);
@@ -259,7 +264,7 @@ impl Deciding {
             ink.put(area, line, text, *role);
             line += 1;
         }
-        ink.put(area, line, hint, Role::Dim);
+        ink.put(area, line, &hint, Role::Dim);
     }
 }
 
@@ -324,7 +329,12 @@ fn draw_text(ink: &mut Ink<'_>, body: Rect, title: &str, role: Role, parts: &[(&
             );
         }
     }
-    let height = (rows.len() as u16).saturating_add(2).min(body.height);
+    // Where not all fits, the end is what one has to know.
+    let room = usize::from(body.height.saturating_sub(2));
+    if rows.len() > room {
+        rows.drain(..rows.len() - room);
+    }
+    let height = (rows.len() as u16 + 2).min(body.height);
     let area = ink.frame(
         middle(body, width, height),
         &[span(title, role)],

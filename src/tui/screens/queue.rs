@@ -37,8 +37,9 @@ struct Layout {
 
 fn layout(body: Rect) -> Layout {
     let (left, detail) = if body.width >= 150 {
-        let list = left_of(body, 100);
-        (list, Some(inset(right_of(body, 102), 1, 1)))
+        // No room for notes in the list: what they say stands beside it.
+        let list = left_of(body, 79);
+        (list, Some(right_of(body, 81)))
     } else if body.height >= 16 {
         let rows = 6;
         (
@@ -157,6 +158,14 @@ impl Screen for Queue {
         }
     }
 
+    fn offers(&self, action: Action) -> bool {
+        match action {
+            // Copying stays offered whatever the row: a footer that changes with every move distracts.
+            Action::Open | Action::Copy => self.row().is_some(),
+            _ => true,
+        }
+    }
+
     fn draw(&self, ink: &mut Ink<'_>, scene: Scene) {
         let parts = layout(scene.body);
         self.draw_scopes(ink, parts.head);
@@ -196,7 +205,7 @@ impl Screen for Queue {
                 Columns::for_width(parts.list.width).draw_head(ink, parts.head, 1);
                 self.draw_rows(ink, parts.list, scene);
                 if let (Some(area), Some(row)) = (parts.detail, self.row()) {
-                    draw_detail(ink, area, row, scene);
+                    draw_detail(ink, area, row, scene, area.y == parts.head.y);
                 }
             }
         }
@@ -363,15 +372,16 @@ fn note(row: &QueueRow) -> String {
 }
 
 /// What is to be known of a row, in as many rows as there are.
-fn draw_detail(ink: &mut Ink<'_>, area: Rect, row: &QueueRow, scene: Scene) {
-    ink.rule(
-        area,
-        0,
-        &[
-            span(format!("#{} ", row.id), Role::Dim),
-            span(row.slug.as_str(), Role::Strong),
-        ],
-    );
+fn draw_detail(ink: &mut Ink<'_>, area: Rect, row: &QueueRow, scene: Scene, beside: bool) {
+    let title = [
+        span(format!("#{} ", row.id), Role::Dim),
+        span(row.slug.as_str(), Role::Strong),
+    ];
+    if beside {
+        ink.line(right_of(area, 1), 0, &title);
+    } else {
+        ink.rule(area, 0, &title);
+    }
     let area = inset(below(area, 1), 1, 0);
     let mark = state_glyph(ink.glyphs(), row.state);
     let mut facts: Vec<(&str, String, Role)> = vec![(

@@ -22,12 +22,26 @@ pub struct Gauge<'a> {
 const LABEL: u16 = 8;
 
 impl Gauge<'_> {
-    /// Draws it into one row: label, bar, figures. The bar gives way first where it is narrow.
-    pub fn draw(&self, ink: &mut Ink<'_>, area: Rect, row: u16, figures_width: u16) {
+    /// Draws several below one another, their bars of one length. The bars give way first where it is narrow.
+    pub fn draw_all(gauges: &[Self], ink: &mut Ink<'_>, area: Rect) {
+        let figures = gauges
+            .iter()
+            .map(|g| columns(&g.figures))
+            .max()
+            .unwrap_or_default();
+        let bar = area
+            .width
+            .saturating_sub(LABEL + 1)
+            .saturating_sub(figures as u16)
+            .min(40);
+        for (row, gauge) in gauges.iter().enumerate() {
+            gauge.draw(ink, area, row as u16, bar);
+        }
+    }
+
+    fn draw(&self, ink: &mut Ink<'_>, area: Rect, row: u16, bar: u16) {
         ink.put(area, row, self.label, Role::Dim);
         let rest = right_of(area, LABEL);
-        let figures_width = figures_width.max(columns(&self.figures) as u16 + 1);
-        let bar = rest.width.saturating_sub(figures_width).min(40);
         let role = self.role();
         if bar >= 6 && self.limit > 0 {
             let filled = self.filled(bar);
@@ -95,7 +109,6 @@ mod tests {
         assert_eq!(gauge(1, 1 << 40).filled(20), 1);
         assert_eq!(gauge(100, 100).filled(20), 20);
         assert_eq!(gauge(u64::MAX, 100).filled(20), 20);
-        assert_eq!(gauge(1, 0).filled(20), 20);
     }
 
     #[test]

@@ -22,9 +22,6 @@ const GAUGES: u16 = 3;
 /// Columns before a line of the log.
 const GUTTER: u16 = 7;
 
-/// Columns for the figures beside a gauge.
-const FIGURES: u16 = 34;
-
 impl Build {
     /// Where the parts are. The log always has the whole width: so it scrolls by a few bytes.
     pub(super) fn parts(&self, body: Rect) -> Parts {
@@ -34,8 +31,9 @@ impl Build {
         if body.width >= 110 {
             let height = rows.max(GAUGES + 1).min(rest.height / 3).max(1);
             let upper = top_of(rest, height + 1);
-            let steps = left_of(upper, body.width - 62);
-            let gauges = right_of(upper, body.width - 60);
+            let width = (body.width - 62).min(100);
+            let steps = left_of(upper, width);
+            let gauges = right_of(upper, width + 2);
             let lower = below(rest, height + 1);
             return Parts {
                 summary,
@@ -205,20 +203,16 @@ impl Build {
             },
         ];
         let offset = u16::from(area.height > GAUGES);
-        for (row, gauge) in gauges.iter().enumerate() {
-            let row = row as u16 + offset;
-            if row < area.height {
-                gauge.draw(ink, area, row, FIGURES);
-            }
-        }
-        if area.height > GAUGES + 1 {
-            ink.put(area, GAUGES + 1, "cpu", Role::Dim);
+        let area = below(area, u16::from(area.height > GAUGES));
+        Gauge::draw_all(&gauges, ink, area);
+        if area.height > GAUGES {
+            ink.put(area, GAUGES, "cpu", Role::Dim);
             let text = format!(
                 "{} in this step, {}",
                 took(usage.cpu_ms),
                 count_processes(usage.pids)
             );
-            ink.put(right_of(area, 8), GAUGES + 1, &text, Role::Text);
+            ink.put(right_of(area, 8), GAUGES, &text, Role::Text);
         }
     }
 

@@ -381,15 +381,12 @@ impl Build {
                 }
             }
         }
-        if !matches!(action, Action::Left | Action::Right) {
+        if !matches!(action, Action::Left | Action::Right | Action::Bottom) {
             let at_end =
                 self.log.end() == self.seen && self.at.top + height >= self.log.lines().len();
             // Whoever scrolls down to the end wants to stay there, whoever scrolls up does not.
-            self.follow = at_end
-                && matches!(
-                    action,
-                    Action::Bottom | Action::Down | Action::HalfDown | Action::PageDown
-                );
+            self.follow =
+                at_end && matches!(action, Action::Down | Action::HalfDown | Action::PageDown);
         }
         true
     }
@@ -456,6 +453,16 @@ impl Screen for Build {
             out.effects.push(Effect::Watch(Some((id, self.seen))));
         }
         self.read_back(id, scene, out);
+    }
+
+    fn offers(&self, action: Action) -> bool {
+        match action {
+            Action::Jump => self.pane == Pane::Steps,
+            Action::Copy => matches!(self.progress.ending, Some(Ending::Good(Some(_)))),
+            Action::Follow => !self.complete && self.seen > 0,
+            Action::Search | Action::NextPane => self.seen > 0,
+            _ => true,
+        }
     }
 
     fn draw(&self, ink: &mut crate::tui::ink::Ink<'_>, scene: Scene) {

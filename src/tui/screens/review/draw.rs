@@ -196,6 +196,11 @@ impl Review {
             let rows = self.finding_rows(n, finding, area.width);
             let row = below(top_of(area, line + 1), line);
             let role = severity_role(finding.severity);
+            let place = if area.width < 60 {
+                format!(":{:<3} ", finding.span.line)
+            } else {
+                format!("line {:<4} ", finding.span.line)
+            };
             let fold = ink.glyphs().folds[usize::from(rows.len() > 1)];
             ink.line(
                 row,
@@ -211,7 +216,7 @@ impl Review {
                         role,
                     ),
                     span(format!("{:<6} ", finding.rule), Role::Strong),
-                    span(format!("line {:<4} ", finding.span.line), Role::Dim),
+                    span(place, Role::Dim),
                     span(finding.message.as_str(), Role::Text),
                 ],
             );
@@ -235,9 +240,18 @@ impl Review {
 fn draw_summary(ink: &mut Ink<'_>, area: Rect, page: &ReviewPage, scene: Scene) {
     let row = &page.submission;
     let area = inset(area, 1, 0);
-    let mark = state_glyph(ink.glyphs(), row.state);
-    let state = format!("{mark} {}", row.state);
-    let used = ink.right(area, 0, &[span(state.as_str(), state_role(row.state))]);
+    let glyphs = ink.glyphs();
+    let dot = glyphs.dot;
+    let mark = state_glyph(glyphs, row.state);
+    let used = ink.right(
+        area,
+        0,
+        &[span(format!("{mark} {}", row.state), state_role(row.state))],
+    );
+    let mut came = format!(", {} ago", age(scene.now, row.created_at));
+    if let Some(lease) = &row.claim {
+        came += &format!(" {dot} {} reads it", lease.holder);
+    }
     ink.line(
         left_of(area, area.width.saturating_sub(used + 1)),
         0,
@@ -246,57 +260,44 @@ fn draw_summary(ink: &mut Ink<'_>, area: Rect, page: &ReviewPage, scene: Scene) 
             span(row.slug.as_str(), Role::Strong),
             span("  from ", Role::Dim),
             span(row.submitter.0.as_str(), Role::Text),
-            span(
-                format!(", {} ago", age(scene.now, row.created_at)),
-                Role::Dim,
-            ),
+            span(came, Role::Dim),
         ],
     );
-    let counted = |severity: Severity| {
-        page.findings
+    let mut spans = Vec::new();
+    for severity in [Severity::Block, Severity::Warn, Severity::Advice] {
+        let n = page
+            .findings
             .iter()
             .filter(|f| f.severity == severity)
-            .count()
-    };
-    let mut spans = Vec::new();
-    for (severity, word) in [
-        (Severity::Block, "blocking"),
-        (Severity::Warn, "to look at"),
-        (Severity::Advice, "of advice"),
-    ] {
-        let n = counted(severity);
+            .count();
         if n > 0 {
-            spans.push(span(
-                format!("{} {n} {word}", severity_glyph(ink, severity)),
-                severity_role(severity),
-            ));
+            let text = format!("{} {n} {}", severity_glyph(ink, severity), severity.word());
+            spans.push(span(text, severity_role(severity)));
             spans.push(span("  ", Role::Dim));
         }
     }
     if spans.is_empty() {
-        spans.push(span(
-            format!("{} lint is clean", ink.glyphs().good),
-            Role::Good,
-        ));
+        spans.push(span(format!("{} lint is clean", glyphs.good), Role::Good));
         spans.push(span("  ", Role::Dim));
     }
-    let dot = ink.glyphs().dot;
     let pinned = page.pins.iter().filter(|p| p.digest.is_some()).count();
-    let mut facts = format!("{dot} {} {dot} ", bytes(row.context_bytes));
-    facts += &match page.pins.len() {
-        0 => "no base".to_owned(),
-        n if n == pinned => format!("{} pinned", count(n as u64, "base")),
-        n => format!("{pinned} of {} pinned", count(n as u64, "base")),
-    };
+    let mut facts = vec![
+        format!(" {}", bytes(row.context_bytes)),
+        match page.pins.len() {
+            0 => "no base".to_owned(),
+            n if n == pinned => format!("{} pinned", count(n as u64, "base")),
+            n => format!("{pinned} of {} pinned", count(n as u64, "base")),
+        },
+    ];
     if row.wishes.requires_network {
-        facts += &format!(" {dot} asks for network");
+        facts.push("asks for network".into());
     }
     if let Some(minutes) = row.wishes.time_limit_minutes {
-        facts += &format!(" {dot} asks for {minutes} min");
+        facts.push(format!("asks for {minutes} min"));
     }
-    if let Some(lease) = &row.claim {
-        facts += &format!(" {dot} {} reads it", lease.holder);
+    if row.wishes.base.is_some() {
+        facts.push("asks for a base".into());
     }
-    spans.push(span(facts, Role::Dim));
+    spans.push(span(facts.join(&format!(" {dot} ")), Role::Dim));
     ink.line(area, 1, &spans);
 }

@@ -285,6 +285,20 @@ impl Screen for Review {
             .settle(self.facts.len(), parts.facts.height.into());
     }
 
+    fn offers(&self, action: Action) -> bool {
+        let Some(dossier) = &self.dossier else {
+            return matches!(action, Action::Help | Action::Back);
+        };
+        match action {
+            Action::Approve | Action::Reject => dossier.page.submission.state == State::Pending,
+            Action::Diff => dossier.changes.is_some(),
+            Action::Jump | Action::Fold => {
+                self.pane == Pane::Findings && !dossier.page.findings.is_empty()
+            }
+            _ => true,
+        }
+    }
+
     fn draw(&self, ink: &mut crate::tui::ink::Ink<'_>, scene: Scene) {
         self.draw_all(ink, scene);
     }
