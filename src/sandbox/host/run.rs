@@ -253,6 +253,8 @@ impl Step<'_> {
                 self.start_if_ready()?;
             }
             Report::Measured(measure) => self.judge(measure),
+            // With the payload itself.
+            Report::Left(processes) => self.most_pids = self.most_pids.max(processes + 1),
             Report::Exited(code) => {
                 self.exit = Some(Ending::Exited(code));
                 self.look();
