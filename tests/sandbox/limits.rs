@@ -41,7 +41,7 @@ for_everybody! {
     };
 
     a_program_that_can_t_fork_says_so: |ground| {
-        let mut spec = ground.script("i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done; true");
+        let mut spec = ground.script("i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done; sleep 3; true");
         spec.limits.pids = 20;
         let ran = ground.run(&spec);
         assert_eq!(ran.outcome.ending, Ending::Pids, "{}", ran.err);

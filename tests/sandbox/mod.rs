@@ -21,4 +21,5 @@ macro_rules! for_everybody {
 mod ground;
 mod limits;
 mod network;
+mod scratch;
 mod steps;
