@@ -132,8 +132,18 @@ fn refused() -> Result<Rules, SandboxError> {
         .iter()
         .map(|family| (0, Op::Ne, *family as u64))
         .collect();
-    rules.insert(libc::SYS_socket, vec![rule(&others)?]);
     rules.insert(libc::SYS_socketpair, vec![rule(&others)?]);
+    // In a network where every address is this machine, a ping would be answered.
+    let pings = [
+        (libc::AF_INET, libc::IPPROTO_ICMP),
+        (libc::AF_INET6, libc::IPPROTO_ICMPV6),
+    ];
+    let pings = pings.map(|(family, protocol)| {
+        rule(&[(0, Op::Eq, family as u64), (2, Op::Eq, protocol as u64)])
+    });
+    let mut sockets = vec![rule(&others)?];
+    sockets.extend(pings.into_iter().collect::<Result<Vec<_>, _>>()?);
+    rules.insert(libc::SYS_socket, sockets);
     // Typing into a terminal that somebody else reads.
     let typing = [TIOCSTI, TIOCLINUX].map(|request| rule(&[(1, Op::Eq, request)]));
     rules.insert(

@@ -93,6 +93,8 @@ pub enum Report {
     Ready,
     /// What the step uses, as far as it is watched from inside.
     Measured(Measure),
+    /// So many processes were there when the payload ended, where no cgroup counts them.
+    Left(u64),
     /// The payload exited.
     Exited(i32),
     /// A signal ended the payload.

@@ -100,8 +100,7 @@ impl Ground {
             .find(|path| {
                 let shown = Command::new(path).arg("true").status();
                 shown.is_ok_and(|status| status.success())
-                    && fs::read(path)
-                        .is_ok_and(|bytes| !bytes.windows(8).any(|window| window == b"ld-linux"))
+                    && fs::read(path).is_ok_and(|bytes| is_static(&bytes))
             })?;
         let sandbox = Sandbox::open(settings()).unwrap();
         let dir = tempfile::tempdir().unwrap();
@@ -136,6 +135,11 @@ impl Ground {
             dir,
             number: RefCell::new(0),
         })
+    }
+
+    /// A command that sleeps for a minute, and that no other test runs.
+    pub fn nap(&self) -> String {
+        format!("sleep 61.{}", std::process::id())
     }
 
     /// The test's folder on the host.
@@ -258,6 +262,17 @@ fn folder_for(sandbox: &Sandbox, path: &Path) {
     sandbox.make_folder(path).unwrap();
 }
 
+/// Whether a program names no dynamic loader, which it would near its beginning.
+fn is_static(program: &[u8]) -> bool {
+    !program
+        .iter()
+        .take(4096)
+        .copied()
+        .collect::<Vec<u8>>()
+        .windows(4)
+        .any(|window| window == b"/ld-")
+}
+
 /// Gives a tree to the sandbox's root.
 pub fn own(sandbox: &Sandbox, path: &Path) {
     lchown(path, sandbox.ids().host_uid(0), sandbox.ids().host_gid(0)).unwrap();
@@ -276,6 +291,15 @@ pub struct Ran {
     pub out: String,
     pub err: String,
     pub refused: Vec<String>,
+}
+
+/// Hears nothing.
+pub struct Deaf;
+
+impl Observer for Deaf {
+    fn line(&self, _: Stream, _: &[u8]) {}
+    fn usage(&self, _: StepUsage) {}
+    fn refused(&self, _: &str) {}
 }
 
 #[derive(Default)]

@@ -67,8 +67,9 @@ pub fn run(
     }
     own_the_output(order, matches!(order.ids, Ids::Shifted { .. }));
     if matches!(order.ids, Ids::Shifted { .. }) {
-        prepare()?;
+        // A namespace of root's first: only what is opened in one can be bound in it.
         kernel::unshare(UnshareFlags::NEWNS).at(|| "enter a mount namespace".into())?;
+        prepare()?;
         stage.build(at)?;
         enter(order.ids, inner, control)?;
     } else {

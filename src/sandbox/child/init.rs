@@ -9,7 +9,7 @@ use seccompiler::sock_filter;
 use super::fault::{At, Fault};
 use super::root::{self, Names, Planned};
 use super::stage::Overlay;
-use super::{mounts, network, payload};
+use super::{measure, mounts, network, payload};
 use crate::sandbox::kernel::{self, Fork};
 use crate::sandbox::wire::{self, Report, RunOrder};
 
@@ -70,6 +70,10 @@ pub fn run(step: &Step<'_>) -> Result<(), Fault> {
             // What the payload prints must end with the payload.
             super::silence().at(|| "let go of the output".into())?;
             let report = bury(pid);
+            if step.order.limits.processes.is_some() {
+                let left = measure::processes().len() as u64;
+                let _ = wire::report(step.control, &Report::Left(left), &[]);
+            }
             wire::report(step.control, &report, &[]).at(|| "report the end".into())
         }
     }

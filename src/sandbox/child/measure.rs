@@ -175,7 +175,7 @@ fn grown(from: (u64, u64), to: (u64, u64)) -> bool {
 }
 
 /// The folders of all processes but pid 1.
-fn processes() -> Vec<std::path::PathBuf> {
+pub fn processes() -> Vec<std::path::PathBuf> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };

@@ -38,14 +38,8 @@ pub fn refuse_everything() -> Result<Refusing, Fault> {
         &everything_is_local(AddressFamily::INET6.as_raw() as u8),
     )
     .is_ok();
-    // Without these, a ping to anywhere would be answered. The second lets USER listen on port 80, as in Docker.
-    for (name, value) in [
-        ("ipv4/icmp_echo_ignore_all", "1"),
-        ("ipv6/icmp/echo_ignore_all", "1"),
-        ("ipv4/ip_unprivileged_port_start", "0"),
-    ] {
-        let _ = fs::write(format!("/proc/sys/net/{name}"), value);
-    }
+    // Lets USER listen on port 80, as in Docker.
+    let _ = fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
     Ok(Refusing {
         names: names().ok(),
         packets: sniffer().ok(),

@@ -63,8 +63,8 @@ pub fn run(
     let mut stage = Stage::default();
     let staged;
     if matches!(order.ids, Ids::Shifted { .. }) {
-        staged = collect(&order.views, &mut stage)?;
         kernel::unshare(UnshareFlags::NEWNS).at(|| "enter a mount namespace".into())?;
+        staged = collect(&order.views, &mut stage)?;
         stage.build(place)?;
         enter(order.ids, UnshareFlags::empty(), control)?;
     } else {

@@ -253,6 +253,8 @@ impl Step<'_> {
                 self.start_if_ready()?;
             }
             Report::Measured(measure) => self.judge(measure),
+            // With the payload itself.
+            Report::Left(processes) => self.most_pids = self.most_pids.max(processes + 1),
             Report::Exited(code) => {
                 self.exit = Some(Ending::Exited(code));
                 self.look();
@@ -453,9 +455,7 @@ impl Step<'_> {
         let watched = self.sandbox.support().pids == Held::Watched;
         if exit == Ending::Signalled(libc::SIGXFSZ) {
             Ending::Disk
-        } else if failed
-            && (refused_forks > 0 || (watched && self.most_pids + 1 >= self.limits.pids))
-        {
+        } else if failed && (refused_forks > 0 || (watched && self.most_pids > self.limits.pids)) {
             Ending::Pids
         } else {
             exit
@@ -517,7 +517,10 @@ fn order(sandbox: &Sandbox, spec: &RunSpec) -> RunOrder {
         limits: Limits {
             file_bytes: spec.limits.disk_bytes.saturating_add(FILE_SLACK),
             inodes: spec.limits.inodes,
-            processes: (!kernel(support.pids)).then(|| own_threads() + spec.limits.pids),
+            // The kernel's backstop. All the user's processes count, other steps' too, so it is set wide; who is past
+            // the limit itself is found by watching.
+            processes: (!kernel(support.pids))
+                .then(|| own_threads() + spec.limits.pids.saturating_mul(4)),
             cores: (!kernel(support.cpus)).then(|| spec.limits.cpus.ceil().max(1.0) as usize),
             watch_memory: watch.then_some(spec.limits.memory_bytes),
         },

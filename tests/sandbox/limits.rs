@@ -1,0 +1,139 @@
+//! Steps that want too much: each is stopped, and which limit it was is said.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use flareo::model::event::Cancel;
+use flareo::sandbox::Held;
+use flareo::sandbox::spec::Ending;
+
+/// Doubles a shell variable until memory ends.
+const GLUTTON: &str = "x=0123456789abcdef; while true; do x=$x$x; done";
+
+for_everybody! {
+    too_much_memory_is_said: |ground| {
+        let mut spec = ground.script(GLUTTON);
+        spec.limits.memory_bytes = 64 << 20;
+        assert_eq!(ground.run(&spec).outcome.ending, Ending::Memory);
+    };
+
+    too_much_memory_below_a_shell_that_does_not_mind_is_said: |ground| {
+        let mut spec = ground.script(&format!("sh -c '{GLUTTON}'; sleep 1; exit 0"));
+        spec.limits.memory_bytes = 64 << 20;
+        let ran = ground.run(&spec);
+        assert_eq!(ran.outcome.ending, Ending::Memory);
+        assert_eq!(ran.outcome.usage.memory_peak_bytes, 64 << 20);
+    };
+
+    the_page_cache_is_no_glutton: |ground| {
+        let mut spec = ground.script("dd if=/dev/zero of=/big bs=1M count=150 2>/dev/null; cat /big >/dev/null");
+        spec.limits.memory_bytes = 64 << 20;
+        assert_eq!(ground.run(&spec).outcome.ending, Ending::Exited(0));
+    };
+
+    a_fork_bomb_ends: |ground| {
+        let mut spec = ground.script(&"f() { f | f & }; f; while true; do NAP || exit 1; done".replace("NAP", &ground.nap()));
+        spec.limits.pids = 50;
+        spec.limits.deadline = Instant::now() + Duration::from_secs(8);
+        let ran = ground.run(&spec);
+        assert!(matches!(ran.outcome.ending, Ending::Pids | Ending::Time), "{:?}", ran.outcome);
+        nobody_is_left(ground);
+    };
+
+    a_program_that_can_t_fork_says_so: |ground| {
+        let mut spec = ground.script("i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done; sleep 3; true");
+        spec.limits.pids = 20;
+        let ran = ground.run(&spec);
+        assert_eq!(ran.outcome.ending, Ending::Pids, "{}", ran.err);
+    };
+
+    time_is_up_for_who_ignores_signals_and_for_daemons: |ground| {
+        let mut spec = ground.script(&"trap '' TERM INT HUP; \
+            setsid sh -c 'trap \"\" TERM; while true; do NAP; done' & while true; do NAP; done".replace("NAP", &ground.nap()));
+        spec.limits.deadline = Instant::now() + Duration::from_millis(700);
+        let ran = ground.run(&spec);
+        assert_eq!(ran.outcome.ending, Ending::Time);
+        assert!(ran.took < Duration::from_millis(1700), "{:?}", ran.took);
+        nobody_is_left(ground);
+    };
+
+    daemons_do_not_outlive_the_step: |ground| {
+        let ran = ground.run(&ground.script(&format!("setsid {} & sleep 0.05", ground.nap())));
+        assert_eq!(ran.outcome.ending, Ending::Exited(0));
+        assert!(ran.took < Duration::from_secs(1), "{:?}", ran.took);
+        nobody_is_left(ground);
+    };
+
+    it_ends_when_it_is_told_to: |ground| {
+        let cancel = Cancel::default();
+        let other = cancel.clone();
+        let canceller = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            other.cancel();
+        });
+        let ran = ground.run_until(&ground.script(&ground.nap()), &cancel);
+        canceller.join().unwrap();
+        assert_eq!(ran.outcome.ending, Ending::Cancelled);
+        assert!(ran.took < Duration::from_millis(1300), "{:?}", ran.took);
+        nobody_is_left(ground);
+    };
+
+    a_large_file_is_too_much_disk: |ground| {
+        let mut spec = ground.script("dd if=/dev/zero of=/big bs=1M count=200 2>/dev/null; exit 0");
+        spec.limits.disk_bytes = 32 << 20;
+        assert_eq!(ground.run(&spec).outcome.ending, Ending::Disk);
+        assert!(fs::metadata(spec.upper.join("big")).unwrap().len() <= 33 << 20);
+    };
+
+    many_files_together_are_too_much_disk_and_soon: |ground| {
+        let mut spec = ground.script(
+            "i=0; while [ $i -lt 400 ]; do dd if=/dev/zero of=/f$i bs=1M count=1 2>/dev/null; i=$((i+1)); done; sleep 20");
+        spec.limits.disk_bytes = 32 << 20;
+        let ran = ground.run(&spec);
+        assert_eq!(ran.outcome.ending, Ending::Disk);
+        assert!(ran.took < Duration::from_secs(10), "{:?}", ran.took);
+    };
+
+    a_sparse_file_counts_whole: |ground| {
+        let mut spec = ground.script("truncate -s 33000000 /sparse 2>/dev/null; exit 0");
+        spec.limits.disk_bytes = 32_500_000;
+        assert_eq!(ground.run(&spec).outcome.ending, Ending::Disk);
+    };
+
+    a_deleted_file_that_is_still_open_counts: |ground| {
+        let mut spec = ground.script(
+            "exec 3>/a; rm /a; dd if=/dev/zero bs=1M count=90 >&3 2>/dev/null; \
+             exec 4>/b; rm /b; dd if=/dev/zero bs=1M count=90 >&4 2>/dev/null; sleep 20");
+        spec.limits.disk_bytes = 100 << 20;
+        let ran = ground.run(&spec);
+        assert_eq!(ran.outcome.ending, Ending::Disk, "{:?}", ran.outcome);
+        assert!(ran.took < Duration::from_secs(12), "{:?}", ran.took);
+    };
+
+    too_many_files_are_said: |ground| {
+        let mut spec = ground.script("mkdir /d; cd /d; i=0; while [ $i -lt 700 ]; do : >f$i; i=$((i+1)); done; exit 0");
+        spec.limits.inodes = 500;
+        assert_eq!(ground.run(&spec).outcome.ending, Ending::Inodes);
+    };
+
+    what_it_used_is_told: |ground| {
+        let ran = ground.run(&ground.script("dd if=/dev/zero of=/f bs=1M count=10 2>/dev/null; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"));
+        assert_eq!(ran.outcome.usage.disk_bytes, 10 << 20);
+        if ground.sandbox.support().memory == Held::Kernel {
+            assert!(ran.outcome.usage.cpu > Duration::from_millis(50), "{:?}", ran.outcome.usage);
+            assert!(ran.outcome.usage.memory_peak_bytes > 0);
+        }
+    };
+}
+
+/// None of the sleepers of this test is alive.
+fn nobody_is_left(ground: &super::ground::Ground) {
+    let nap = ground.nap().replace(' ', "\0");
+    let sleepers: Vec<String> = fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| fs::read_to_string(entry.path().join("cmdline")).ok())
+        .filter(|line| line.contains(&nap))
+        .collect();
+    assert!(sleepers.is_empty(), "{sleepers:?}");
+}
