@@ -1,0 +1,142 @@
+//! Where stages leave what they made and wait for what they need.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::image::StageImage;
+use crate::engine::BuildError;
+use crate::engine::fault::Fault;
+use crate::engine::watch::Watch;
+
+/// How soon a waiting stage sees that the build must end.
+const TICK: Duration = Duration::from_millis(50);
+
+/// The stages of a build and what became of them.
+#[derive(Debug)]
+pub struct Board {
+    state: Mutex<State>,
+    changed: Condvar,
+    next: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct State {
+    done: Vec<Option<Arc<StageImage>>>,
+    error: Option<BuildError>,
+    cached_steps: u32,
+    running: usize,
+}
+
+/// The right to run a process tree, given back when dropped.
+#[derive(Debug)]
+pub struct Turn<'a>(&'a Board);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.lock().running -= 1;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Board {
+    /// A board for so many stages.
+    pub fn new(stages: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                done: vec![None; stages],
+                error: None,
+                cached_steps: 0,
+                running: 0,
+            }),
+            changed: Condvar::new(),
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next stage that nobody works on. Stages are given out in order and need earlier ones only, so the first that
+    /// is not done never waits for one that nobody works on.
+    pub fn take(&self) -> Option<usize> {
+        let stage = self.next.fetch_add(1, Ordering::Relaxed);
+        (stage < self.lock().done.len()).then_some(stage)
+    }
+
+    /// What a stage made, as soon as it is there.
+    ///
+    /// # Errors
+    /// If the build must end before.
+    pub fn wait(&self, stage: usize, watch: &Watch) -> Result<Arc<StageImage>, Fault> {
+        let mut state = self.lock();
+        loop {
+            if let Some(Some(image)) = state.done.get(stage) {
+                return Ok(Arc::clone(image));
+            }
+            watch.check()?;
+            state = self.sleep(state);
+        }
+    }
+
+    /// Waits until fewer than `most` process trees run.
+    ///
+    /// # Errors
+    /// If the build must end before.
+    pub fn turn(&self, most: usize, watch: &Watch) -> Result<Turn<'_>, Fault> {
+        let mut state = self.lock();
+        while state.running >= most.max(1) {
+            watch.check()?;
+            state = self.sleep(state);
+        }
+        state.running += 1;
+        Ok(Turn(self))
+    }
+
+    fn sleep<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed
+            .wait_timeout(state, TICK)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+    }
+
+    /// A stage is done.
+    pub fn finish(&self, stage: usize, image: StageImage) {
+        if let Some(slot) = self.lock().done.get_mut(stage) {
+            *slot = Some(Arc::new(image));
+        }
+        self.changed.notify_all();
+    }
+
+    /// The cache answered a step.
+    pub fn count_cached(&self) {
+        self.lock().cached_steps += 1;
+    }
+
+    /// A stage failed. The first that did so for a reason of its own is the one that is told.
+    pub fn fail(&self, error: BuildError, watch: &Watch) {
+        let mut state = self.lock();
+        let stopped = matches!(error, BuildError::Cancelled) && !watch.cancel().is_cancelled();
+        if state.error.is_none() && !stopped {
+            state.error = Some(error);
+        }
+        watch.fail();
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// What the last stage made, and how many steps the cache answered.
+    ///
+    /// # Errors
+    /// What the first stage that failed said.
+    pub fn outcome(&self) -> Result<(Arc<StageImage>, u32), BuildError> {
+        let mut state = self.lock();
+        if let Some(error) = state.error.take() {
+            return Err(error);
+        }
+        let last = state.done.last().cloned().flatten();
+        let last = last.ok_or_else(|| BuildError::Host("a stage ended without a result".into()))?;
+        Ok((last, state.cached_steps))
+    }
+}

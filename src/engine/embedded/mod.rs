@@ -1,0 +1,228 @@
+//! The engine without a daemon.
+
+mod board;
+mod copy;
+mod image;
+mod metadata;
+mod mounts;
+mod run;
+mod stage;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use super::fault::Fault;
+use super::plan::{self, Images, PlanError, Wanted};
+use super::snapshot::Snapshots;
+use super::watch::Watch;
+use super::{BuildError, BuildRequest, Engine};
+use crate::dockerfile;
+use crate::model::event::{Cancel, EventSink, Happening};
+use crate::model::image::{BuiltImage, Platform};
+use crate::model::{Digest, Failure};
+use crate::oci::{Manifest, OciError, Store};
+use crate::sandbox::Sandbox;
+
+use board::Board;
+use image::StageImage;
+use stage::Build;
+
+/// The engine without a daemon. Cheap to clone; several builds may run at once, in several processes.
+#[derive(Debug, Clone)]
+pub struct Embedded {
+    store: Store,
+    snapshots: Snapshots,
+    sandbox: Option<Sandbox>,
+}
+
+impl Embedded {
+    /// An engine that keeps images in `store` and what it needs from build to build under `snapshots`.
+    ///
+    /// # Errors
+    /// If the host refuses.
+    pub fn new(store: Store, snapshots: &Path, sandbox: Sandbox) -> Result<Self, BuildError> {
+        Self::open(store, snapshots, Some(sandbox))
+    }
+
+    /// An engine for a host that can't sandbox: it builds everything but RUN.
+    ///
+    /// # Errors
+    /// If the host refuses.
+    pub fn without_sandbox(store: Store, snapshots: &Path) -> Result<Self, BuildError> {
+        Self::open(store, snapshots, None)
+    }
+
+    fn open(
+        store: Store,
+        snapshots: &Path,
+        sandbox: Option<Sandbox>,
+    ) -> Result<Self, BuildError> {
+        let snapshots = Snapshots::open(snapshots).map_err(build_error)?;
+        let engine = Self {
+            store,
+            snapshots,
+            sandbox,
+        };
+        engine.sweep();
+        Ok(engine)
+    }
+
+    /// Removes what dead processes left half done. That it can't is no reason to refuse work.
+    fn sweep(&self) {
+        for folder in self.snapshots.abandoned() {
+            if let Some(sandbox) = &self.sandbox {
+                for part in ["work", "made/fs"] {
+                    let _ = sandbox.remove_folder(&folder.join(part));
+                }
+            }
+            let _ = std::fs::remove_dir_all(&folder);
+        }
+    }
+}
+
+impl Images for Store {
+    fn manifest(&self, digest: Digest, platform: &Platform) -> Result<Option<Digest>, Fault> {
+        if !self.has(digest) {
+            return Ok(None);
+        }
+        match Self::manifest(self, digest) {
+            Ok(manifest) => {
+                let config = self.config(manifest.config.digest)?;
+                let same = |field: &str, wanted: &str| field.is_empty() || field == wanted;
+                if same(&config.os, &platform.os)
+                    && same(&config.architecture, &platform.architecture)
+                {
+                    return Ok(Some(digest));
+                }
+                let message = format!(
+                    "the base image is for {}/{}, not for {platform}",
+                    config.os, config.architecture
+                );
+                Err(Fault::input(message).help("import it for this platform"))
+            }
+            Err(OciError::Invalid { .. }) => {
+                let index = self.index(digest)?;
+                let fits = index.manifests.iter().find(|m| {
+                    let is = |p: &crate::oci::DescriptorPlatform| {
+                        p.os == platform.os && p.architecture == platform.architecture
+                    };
+                    m.platform.as_ref().is_some_and(is)
+                });
+                Ok(fits.map(|m| m.digest).filter(|d| self.has(*d)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn triggers(&self, manifest: Digest) -> Result<Vec<String>, Fault> {
+        let manifest = Self::manifest(self, manifest)?;
+        Ok(self.config(manifest.config.digest)?.config.on_build)
+    }
+}
+
+impl Engine for Embedded {
+    fn build(
+        &self,
+        request: &BuildRequest<'_>,
+        events: &dyn EventSink,
+        cancel: &Cancel,
+    ) -> Result<BuiltImage, BuildError> {
+        let watch = Watch::new(request.limits.clone(), cancel.clone());
+        let file = dockerfile::parse(request.dockerfile).map_err(|error| {
+            let failure = Failure::new(error.to_string()).at(None, Some(error.line));
+            BuildError::Failed(failure)
+        })?;
+        let wanted = Wanted {
+            build_args: &request.build_args,
+            target: request.target.as_deref(),
+            platform: &request.platform,
+            pins: &request.pins,
+        };
+        let plan = plan::plan(&file, &wanted, &self.store)
+            .map_err(|PlanError { fault, line }| located(fault, None, line))?;
+        let Limits {
+            memory_bytes,
+            time_seconds,
+            layer_bytes,
+            ..
+        } = request.limits;
+        events.emit(Happening::Build {
+            steps: plan.steps,
+            memory_limit: memory_bytes,
+            time_limit: time_seconds,
+            layer_limit: layer_bytes,
+        });
+        let board = Board::new(plan.stages.len());
+        let build = Build {
+            engine: self,
+            request,
+            plan: &plan,
+            watch: &watch,
+            events,
+            board: &board,
+        };
+        build.run();
+        let (image, cached_steps) = board.outcome()?;
+        // A last look: what was asked to stop must not be told to have come to its end.
+        watch.check().map_err(build_error)?;
+        self.write(&image, plan.steps, cached_steps)
+    }
+}
+
+use crate::model::Limits;
+
+impl Embedded {
+    /// Writes configuration and manifest.
+    fn write(
+        &self,
+        image: &StageImage,
+        steps: u32,
+        cached_steps: u32,
+    ) -> Result<BuiltImage, BuildError> {
+        let config = self.store.put_config(&image.finished())?;
+        let layers: Vec<_> = image.layers.iter().map(|l| l.descriptor.clone()).collect();
+        let count = u32::try_from(layers.len()).unwrap_or(u32::MAX);
+        let manifest = Manifest::image(config.clone(), layers);
+        let bytes = manifest.bytes();
+        let manifest = self.store.put_manifest(&manifest)?;
+        Ok(BuiltImage {
+            digest: manifest.digest,
+            config: config.digest,
+            bytes,
+            layers: count,
+            steps,
+            cached_steps,
+        })
+    }
+}
+
+/// A fault as the build's error, with the step and the line at fault.
+fn located(fault: Fault, step: Option<u32>, line: Option<u32>) -> BuildError {
+    match build_error(fault) {
+        BuildError::Failed(failure) => BuildError::Failed(failure.at(step, line)),
+        other => other,
+    }
+}
+
+fn build_error(fault: Fault) -> BuildError {
+    let message = fault.to_string();
+    let help = match fault {
+        Fault::Cancelled => return BuildError::Cancelled,
+        Fault::Host(text) => return BuildError::Host(text),
+        Fault::Store(error) => return BuildError::Store(error),
+        Fault::Input { help, .. } => help,
+        Fault::Time { .. } => {
+            "make the build do less, or ask for a longer limit with --time-limit".into()
+        }
+        Fault::Layers { limit } => format!(
+            "all layers of all stages together may have {} GiB, uncompressed; leave out what is not needed",
+            limit >> 30
+        ),
+        Fault::Memory { .. } => {
+            "all processes of a step together may use that much; run fewer at once".into()
+        }
+    };
+    BuildError::Failed(Failure::new(message).help(help))
+}

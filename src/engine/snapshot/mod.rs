@@ -1,0 +1,198 @@
+//! What is kept between builds beside the content store: lists of layers, cached steps, unpacked layers.
+//!
+//! All of it can be made again from the content store, so a damaged file is as good as none. Everything is written
+//! aside and renamed; several processes use one folder at once.
+
+mod jobs;
+mod steps;
+mod unpacked;
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::fault::Fault;
+use super::layer::{self, Layer};
+use super::tree::{LayerIndex, Tree};
+use super::watch::Watch;
+use crate::model::Digest;
+use crate::oci::Store;
+
+pub use jobs::{JOBS, Packed, pack};
+pub use steps::Record;
+pub use unpacked::Upper;
+
+/// The folder of snapshots. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Snapshots {
+    root: Arc<Path>,
+    indexes: Arc<Mutex<HashMap<Digest, Arc<LayerIndex>>>>,
+    busy: Arc<Mutex<HashMap<Digest, Arc<Mutex<()>>>>>,
+}
+
+/// A folder for work in progress: locked while its owner lives, and swept by the next process when it does not.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Scratch {
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What only the sandbox can remove was removed by who made it, or is swept later.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+impl Snapshots {
+    /// Opens the folder, making what is missing.
+    ///
+    /// # Errors
+    /// If the host refuses.
+    pub fn open(root: &Path) -> Result<Self, Fault> {
+        for folder in ["index", "steps", "layers", "tmp"] {
+            let path = root.join(folder);
+            fs::create_dir_all(&path).map_err(|e| Fault::host("make", &path, &e))?;
+        }
+        Ok(Self {
+            root: root.into(),
+            indexes: Arc::default(),
+            busy: Arc::default(),
+        })
+    }
+
+    /// A new folder for work in progress.
+    ///
+    /// # Errors
+    /// If the host refuses.
+    pub fn scratch(&self) -> Result<Scratch, Fault> {
+        let tmp = self.root.join("tmp");
+        let make = || -> std::io::Result<Scratch> {
+            let path = tempfile::Builder::new()
+                .prefix("work-")
+                .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+                .tempdir_in(&tmp)?
+                .keep();
+            let lock = File::create(path.join("lock"))?;
+            flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+            Ok(Scratch { path, _lock: lock })
+        };
+        make().map_err(|e| Fault::host("make a folder in", &tmp, &e))
+    }
+
+    /// Folders that dead processes left.
+    pub fn abandoned(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.root.join("tmp")) else {
+            return Vec::new();
+        };
+        entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| {
+                let Ok(lock) = File::open(path.join("lock")) else {
+                    // Not locked yet, or half removed: only age tells.
+                    let modified = fs::metadata(path).and_then(|m| m.modified());
+                    return modified.is_ok_and(|at| {
+                        at.elapsed()
+                            .is_ok_and(|age| age > std::time::Duration::from_secs(3600))
+                    });
+                };
+                flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
+            })
+            .collect()
+    }
+
+    /// The list of a layer: kept, or read from the layer.
+    ///
+    /// # Errors
+    /// If the layer is damaged, or the build must end.
+    pub fn index(
+        &self,
+        store: &Store,
+        layer: &Layer,
+        watch: &Watch,
+    ) -> Result<Arc<LayerIndex>, Fault> {
+        if let Some(index) = self.known_index(layer.diff_id) {
+            return Ok(index);
+        }
+        let busy = self.busy(layer.diff_id);
+        let _busy = busy.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = self.known_index(layer.diff_id) {
+            return Ok(index);
+        }
+        let limit = watch.limits().layer_bytes;
+        let index = layer::read(
+            store,
+            &layer.descriptor,
+            layer.diff_id,
+            limit,
+            watch,
+            &mut (),
+        )?;
+        self.keep_index(layer.diff_id, index)
+    }
+
+    /// The tree of a stack of layers.
+    ///
+    /// # Errors
+    /// As [`index`](Self::index).
+    pub fn tree(&self, store: &Store, layers: &[Layer], watch: &Watch) -> Result<Tree, Fault> {
+        let indexes = layers.iter().map(|layer| self.index(store, layer, watch));
+        indexes.collect::<Result<_, _>>().map(Tree::new)
+    }
+
+    /// Keeps a list.
+    ///
+    /// # Errors
+    /// If the host refuses.
+    pub fn keep_index(&self, diff_id: Digest, index: LayerIndex) -> Result<Arc<LayerIndex>, Fault> {
+        let path = self.root.join("index").join(diff_id.hex());
+        self.write(&path, &index.encode())?;
+        let index = Arc::new(index);
+        self.indexes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(diff_id, Arc::clone(&index));
+        Ok(index)
+    }
+
+    fn known_index(&self, diff_id: Digest) -> Option<Arc<LayerIndex>> {
+        let lock = || self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = lock().get(&diff_id) {
+            return Some(Arc::clone(index));
+        }
+        let bytes = fs::read(self.root.join("index").join(diff_id.hex())).ok()?;
+        let index = Arc::new(LayerIndex::decode(&bytes).ok()?);
+        lock().insert(diff_id, Arc::clone(&index));
+        Some(index)
+    }
+
+    /// Held while one thread of this process makes something of a layer.
+    fn busy(&self, diff_id: Digest) -> Arc<Mutex<()>> {
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(busy.entry(diff_id).or_default())
+    }
+
+    /// Writes aside and renames. Not synced: after a crash it is made again.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+        let tmp = self.root.join("tmp");
+        let write = || -> std::io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(&tmp)?;
+            file.write_all(bytes)?;
+            file.persist(path).map_err(|e| e.error)?;
+            Ok(())
+        };
+        write().map_err(|e| Fault::host("write", path, &e))
+    }
+}

@@ -1,0 +1,372 @@
+//! Layers as folders, for a RUN to stand on: unpacked when one needs them, inside the sandbox's user namespace, under
+//! the owners that a step sees.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+
+use super::jobs::{UNPACK, Unpack};
+use super::{Scratch, Snapshots};
+use crate::engine::fault::Fault;
+use crate::engine::key::Key;
+use crate::engine::layer::{self, Layer, Sink};
+use crate::engine::tar::{self, Header, Member, MemberKind, Type};
+use crate::engine::tree::{Kind, LayerIndex, Node, Placed, Tree, join, split_name};
+use crate::engine::watch::Watch;
+use crate::model::Digest;
+use crate::oci::Store;
+use crate::sandbox::{Input, Output, Sandbox, SandboxError, View, Work};
+
+/// The folders of a step: what it changes goes to `upper`.
+#[derive(Debug)]
+pub struct Upper {
+    scratch: Scratch,
+    sandbox: Sandbox,
+}
+
+impl Upper {
+    /// Receives the changes.
+    pub fn upper(&self) -> PathBuf {
+        self.scratch.path().join("made/fs")
+    }
+
+    /// The overlay's own folder.
+    pub fn work(&self) -> PathBuf {
+        self.scratch.path().join("work")
+    }
+}
+
+impl Drop for Upper {
+    fn drop(&mut self) {
+        for folder in [self.work(), self.upper()] {
+            // What could not be removed is swept by the next process.
+            let _ = self.sandbox.remove_folder(&folder);
+        }
+    }
+}
+
+impl Snapshots {
+    /// Fresh folders for a step, whose root looks as `root` says.
+    ///
+    /// # Errors
+    /// If the host refuses.
+    pub fn upper(&self, sandbox: &Sandbox, root: &Node, mtime: i64) -> Result<Upper, Fault> {
+        let upper = Upper {
+            scratch: self.scratch()?,
+            sandbox: sandbox.clone(),
+        };
+        let made = upper.scratch.path().join("made");
+        fs::create_dir(&made).map_err(|e| Fault::host("make", &made, &e))?;
+        for folder in [upper.upper(), upper.work()] {
+            sandbox.make_folder(&folder).map_err(|e| fault(e))?;
+        }
+        let path = upper.upper();
+        let ids = sandbox.ids();
+        if (root.uid, root.gid) != (0, 0)
+            && let (Some(uid), Some(gid)) = (ids.host_uid(root.uid), ids.host_gid(root.gid))
+        {
+            // An ordinary user can't give a folder away; then the step sees its root as root's.
+            let _ = std::os::unix::fs::lchown(&path, Some(uid), Some(gid));
+        }
+        let set = || -> io::Result<()> {
+            rustix::fs::chmod(&path, rustix::fs::Mode::from_raw_mode(root.mode & 0o7777))?;
+            let time = rustix::fs::Timespec {
+                tv_sec: mtime,
+                tv_nsec: 0,
+            };
+            let times = rustix::fs::Timestamps {
+                last_access: time,
+                last_modification: time,
+            };
+            rustix::fs::utimensat(
+                rustix::fs::CWD,
+                &path,
+                &times,
+                rustix::fs::AtFlags::SYMLINK_NOFOLLOW,
+            )?;
+            Ok(())
+        };
+        set().map_err(|e| Fault::host("prepare", &path, &e))?;
+        Ok(upper)
+    }
+
+    /// Keeps what a step made as the unpacked form of the layer that was packed from it.
+    ///
+    /// # Errors
+    /// If the host refuses.
+    pub fn adopt(&self, upper: &Upper, layer: &Layer) -> Result<(), Fault> {
+        let path = self.layer_path(layer.diff_id);
+        place(&upper.scratch.path().join("made"), &path)
+    }
+
+    /// Folders of `layers`, lowest first, unpacking what is not unpacked yet.
+    ///
+    /// # Errors
+    /// If a layer is damaged or hostile, the host refuses, or the build must end.
+    pub fn unpacked(
+        &self,
+        store: &Store,
+        sandbox: &Sandbox,
+        layers: &[Layer],
+        watch: &Watch,
+    ) -> Result<Vec<PathBuf>, Fault> {
+        let mut folders = Vec::with_capacity(layers.len());
+        let mut below = Vec::with_capacity(layers.len());
+        for layer in layers {
+            let busy = self.busy(layer.diff_id);
+            let _busy = busy.lock().unwrap_or_else(PoisonError::into_inner);
+            let tree = Tree::new(below.clone());
+            let known = self.known_index(layer.diff_id);
+            let there = known.and_then(|index| {
+                let path = self.layer_path(snapshot_key(layer.diff_id, &index, &tree));
+                path.join("fs").is_dir().then_some((path, index))
+            });
+            let (path, index) = match there {
+                Some(there) => there,
+                None => self.unpack(store, sandbox, layer, &tree, watch)?,
+            };
+            folders.push(path.join("fs"));
+            below.push(index);
+        }
+        Ok(folders)
+    }
+
+    fn layer_path(&self, key: Digest) -> PathBuf {
+        self.root.join("layers").join(key.hex())
+    }
+
+    fn unpack(
+        &self,
+        store: &Store,
+        sandbox: &Sandbox,
+        layer: &Layer,
+        below: &Tree,
+        watch: &Watch,
+    ) -> Result<(PathBuf, std::sync::Arc<LayerIndex>), Fault> {
+        let scratch = self.scratch()?;
+        let made = scratch.path().join("made");
+        fs::create_dir(&made).map_err(|e| Fault::host("make", &made, &e))?;
+        let folder = made.join("fs");
+        sandbox.make_folder(&folder).map_err(fault)?;
+        let unpacked = self.stream(store, sandbox, layer, below, &folder, watch);
+        let index = match unpacked {
+            Ok(index) => index,
+            Err(fault) => {
+                let _ = sandbox.remove_folder(&folder);
+                return Err(fault);
+            }
+        };
+        let path = self.layer_path(snapshot_key(layer.diff_id, &index, below));
+        let index = self.keep_index(layer.diff_id, index)?;
+        if let Err(fault) = place(&made, &path) {
+            let _ = sandbox.remove_folder(&folder);
+            return Err(fault);
+        }
+        if folder.exists() {
+            // Another process was faster.
+            let _ = sandbox.remove_folder(&folder);
+        }
+        Ok((path, index))
+    }
+
+    fn stream(
+        &self,
+        store: &Store,
+        sandbox: &Sandbox,
+        layer: &Layer,
+        below: &Tree,
+        folder: &Path,
+        watch: &Watch,
+    ) -> Result<LayerIndex, Fault> {
+        let host = |e: io::Error| Fault::Host(format!("cannot make a pipe: {e}"));
+        let (reader, writer) = io::pipe().map_err(host)?;
+        let _ = rustix::pipe::fcntl_setpipe_size(&writer, 1 << 20);
+        let arguments = serde_json::to_vec(&Unpack {
+            single: sandbox.ids().is_single(),
+        })
+        .unwrap_or_default();
+        let views = [View::Folder {
+            path: folder.to_owned(),
+            read_only: false,
+        }];
+        std::thread::scope(|scope| {
+            let feeder = scope.spawn(move || {
+                let mut sink = TarSink {
+                    out: io::BufWriter::with_capacity(256 << 10, writer),
+                };
+                let limit = watch.limits().layer_bytes;
+                let index = layer::read(
+                    store,
+                    &layer.descriptor,
+                    layer.diff_id,
+                    limit,
+                    watch,
+                    &mut sink,
+                )?;
+                sink.folders(&index, below)
+                    .map_err(|e| Fault::host("unpack", folder, &e))?;
+                Ok::<_, Fault>(index)
+            });
+            let work = Work {
+                job: UNPACK,
+                arguments: &arguments,
+                views: &views,
+                input: Input::File(File::from(std::os::fd::OwnedFd::from(reader))),
+                output: Output::Discard,
+            };
+            let done = sandbox.work(work, watch.cancel());
+            let fed = feeder
+                .join()
+                .unwrap_or_else(|_| Err(Fault::Host("the unpacker panicked".into())));
+            // A job that failed leaves the feeder with a broken pipe: the job's words say more.
+            match (fed, done) {
+                (Ok(index), Ok(_)) => Ok(index),
+                (_, Err(error @ SandboxError::Job { .. })) => Err(fault(error)),
+                (Err(fault), _) => Err(fault),
+                (_, Err(error)) => Err(fault(error)),
+            }
+        })
+    }
+}
+
+/// A layer's unpacked form depends on lower layers where it has files in folders that it does not speak of.
+fn snapshot_key(diff_id: Digest, index: &LayerIndex, below: &Tree) -> Digest {
+    if !index.has_implied() {
+        return diff_id;
+    }
+    let mut key = Key::new("unpacked");
+    key.digest(diff_id);
+    for (path, node) in implied(index, below) {
+        key.bytes(path)
+            .number(node.mode.into())
+            .number(node.uid.into())
+            .number(node.gid.into());
+    }
+    key.finish()
+}
+
+/// Folders that a layer has only because something is in them, as lower layers have them.
+fn implied<'a>(index: &'a LayerIndex, below: &Tree) -> impl Iterator<Item = (&'a [u8], Node)> {
+    let implied = index.entries().filter(|(_, node)| node.is_implied());
+    implied.map(|(path, node)| {
+        let found = below.find(path).map(|found| found.node);
+        let like = found.filter(|found| found.is_directory()).unwrap_or(node);
+        (path, like.clone())
+    })
+}
+
+/// Moves `made` to `path`, unless something stands there already.
+fn place(made: &Path, path: &Path) -> Result<(), Fault> {
+    match fs::rename(made, path) {
+        Ok(()) => Ok(()),
+        Err(e) if matches!(e.raw_os_error(), Some(libc::EEXIST | libc::ENOTEMPTY)) => Ok(()),
+        Err(e) => Err(Fault::host("keep", path, &e)),
+    }
+}
+
+/// A sandbox's error as a fault.
+pub fn fault(error: SandboxError) -> Fault {
+    match error {
+        SandboxError::Cancelled => Fault::Cancelled,
+        error => Fault::Host(error.to_string()),
+    }
+}
+
+/// Writes a layer's entries, made clean, as a tar for the job.
+struct TarSink<W: Write> {
+    out: W,
+}
+
+impl<W: Write> TarSink<W> {
+    fn header(&mut self, path: &[u8], kind: Type, member: &Member, link: &[u8]) -> io::Result<()> {
+        let header = Header {
+            path,
+            kind,
+            mode: member.mode,
+            uid: member.uid,
+            gid: member.gid,
+            size: if kind == Type::File { member.size } else { 0 },
+            mtime: member.mtime,
+            nanos: member.nanos,
+            link,
+            capability: member.capability.as_deref(),
+        };
+        tar::header(&mut self.out, &header)
+    }
+
+    fn marker(&mut self, path: &[u8]) -> io::Result<()> {
+        let header = Header {
+            path,
+            kind: Type::File,
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            size: 0,
+            mtime: 0,
+            nanos: 0,
+            link: b"",
+            capability: None,
+        };
+        tar::header(&mut self.out, &header)
+    }
+
+    /// What is known only at the end: folders as lower layers have them, and those that hide them.
+    fn folders(&mut self, index: &LayerIndex, below: &Tree) -> io::Result<()> {
+        for (path, node) in index.entries() {
+            if matches!(node.kind, Kind::Directory { opaque: true, .. }) {
+                self.marker(&join(path, b".wh..wh..opq"))?;
+            }
+        }
+        for (path, node) in implied(index, below) {
+            let header = Header {
+                path,
+                kind: Type::Directory,
+                mode: node.mode,
+                uid: node.uid,
+                gid: node.gid,
+                size: 0,
+                mtime: 0,
+                nanos: 0,
+                link: b"",
+                capability: None,
+            };
+            tar::header(&mut self.out, &header)?;
+        }
+        tar::end(&mut self.out)?;
+        self.out.flush()
+    }
+}
+
+impl<W: Write> Sink for TarSink<W> {
+    fn take(&mut self, member: &Member, placed: &Placed, content: &mut dyn Read) -> io::Result<()> {
+        match placed {
+            Placed::File(path) => {
+                self.header(path, Type::File, member, b"")?;
+                io::copy(content, &mut self.out)?;
+                tar::padding(&mut self.out, member.size)
+            }
+            Placed::HardLink { path, target } => self.header(path, Type::HardLink, member, target),
+            Placed::Node(path) => {
+                let kind = match member.kind {
+                    MemberKind::Directory => Type::Directory,
+                    MemberKind::Symlink => Type::Symlink,
+                    MemberKind::Fifo => Type::Fifo,
+                    // A whiteout, whose path is that of what is gone.
+                    MemberKind::File => {
+                        let (folder, name) = split_name(path);
+                        return self.marker(&join(folder, &[b".wh.", name].concat()));
+                    }
+                    MemberKind::Device | MemberKind::HardLink => return Ok(()),
+                };
+                let link = if kind == Type::Symlink {
+                    &member.link[..]
+                } else {
+                    b""
+                };
+                self.header(path, kind, member, link)
+            }
+            Placed::Opaque(_) | Placed::Skipped => Ok(()),
+        }
+    }
+}
