@@ -1,4 +1,4 @@
-//! `flareo help TOPIC`: the texts of `data/help/`, the same that the console and the docs show.
+//! `flareo help TOPIC`: the texts of `data/help/`, the same in the terminal and in these docs.
 
 use std::process::ExitCode;
 
@@ -8,19 +8,43 @@ use super::arguments::Arguments;
 use super::output::{Output, Role};
 use crate::pipeline::SiteError;
 
-/// Every topic and its text, in the order in which a newcomer would read them.
-pub const TOPICS: &[(&str, &str)] = &[
-    ("submitting", include_str!("../../data/help/submitting.md")),
-    ("reviewing", include_str!("../../data/help/reviewing.md")),
-    ("bases", include_str!("../../data/help/bases.md")),
-    ("building", include_str!("../../data/help/building.md")),
-    ("scanning", include_str!("../../data/help/scanning.md")),
-    ("signing", include_str!("../../data/help/signing.md")),
-    ("policy", include_str!("../../data/help/policy.md")),
-];
+/// Declares every topic once: its page in these docs, and its entry in [`TOPICS`].
+macro_rules! topics {
+    ($($name:ident)*) => {
+        $(
+            #[doc = include_str!(concat!("../../data/help/", stringify!($name), ".md"))]
+            pub mod $name {}
+        )*
+
+        /// Every topic and its text in Markdown, in the order in which a newcomer would read them.
+        pub const TOPICS: &[(&str, &str)] = &[
+            $((stringify!($name), include_str!(concat!("../../data/help/", stringify!($name), ".md")))),*
+        ];
+    };
+}
+
+topics! { submitting reviewing bases building scanning signing policy }
+
+/// A text for a terminal: what stands between fences is indented instead.
+pub fn plain(markdown: &str) -> String {
+    let mut inside = false;
+    let mut out = String::new();
+    for line in markdown.lines() {
+        if line.starts_with("```") {
+            inside = !inside;
+            continue;
+        }
+        if inside && !line.is_empty() {
+            out.push_str("    ");
+        }
+        out.push_str(line);
+        out.push('\n');
+    }
+    out
+}
 
 /// Prints a topic, a command's help, or the list of topics.
-pub fn run(topic: Option<&str>, output: &Output) -> Result<ExitCode, SiteError> {
+pub(super) fn run(topic: Option<&str>, output: &Output) -> Result<ExitCode, SiteError> {
     let Some(asked) = topic else {
         let mut command = Arguments::command();
         output.say(&command.render_long_help().to_string());
@@ -32,7 +56,7 @@ pub fn run(topic: Option<&str>, output: &Output) -> Result<ExitCode, SiteError> 
         return Ok(ExitCode::SUCCESS);
     };
     if let Some((_, text)) = TOPICS.iter().find(|(name, _)| *name == asked) {
-        output.say(text.trim_end());
+        output.say(plain(text).trim_end());
         return Ok(ExitCode::SUCCESS);
     }
     let mut command = Arguments::command();

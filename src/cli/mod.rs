@@ -12,7 +12,7 @@ mod console;
 mod demo;
 mod doctor;
 mod exception;
-mod help;
+pub mod help;
 mod interrupt;
 mod lint;
 mod module;
@@ -121,9 +121,4 @@ fn open(arguments: &Arguments) -> Result<Site, SiteError> {
     let policy =
         config::load(&paths, arguments.config.as_deref()).map_err(|e| SiteError::usage(e.to_string()))?;
     Site::open(Settings::new(paths, policy, access::current()))
-}
-
-/// Every topic of `flareo help` and its text.
-pub const fn help_topics() -> &'static [(&'static str, &'static str)] {
-    help::TOPICS
 }
