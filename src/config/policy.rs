@@ -140,12 +140,8 @@ mod tests {
     #[test]
     fn the_help_shows_the_defaults() {
         let help = include_str!("../../data/help/policy.md");
-        let block: String = help
-            .lines()
-            .filter_map(|line| line.strip_prefix("    "))
-            .map(|line| format!("{line}\n"))
-            .collect();
-        assert_eq!(read(&block), Ok(Policy::default()));
+        let block = help.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+        assert_eq!(read(block.unwrap()), Ok(Policy::default()));
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Site {
         let report = self.scan(image, events, cancel)?;
         let exceptions = self.queue().exceptions()?;
         let (verdict, report) =
-            scan::gate(report, &exceptions, &row.slug, self.clock().now(), &self.policy().scan);
+            scan::gate(&report, &exceptions, &row.slug, self.clock().now(), &self.policy().scan);
         let evidence = self.store().put(&serde_json::to_vec(&report).map_err(SiteError::host)?)?;
         match verdict {
             GateVerdict::Pass => Ok(step(row, Move::Scanned).evidence(SCAN_REPORT, evidence)),
