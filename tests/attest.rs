@@ -8,12 +8,14 @@ use std::process::{Command, Output};
 
 use flareo::attest::key::Repeatable;
 use flareo::attest::provenance::{Build, Reproduction};
-use flareo::attest::{SigningKey, Subject, sign};
+use flareo::attest::{SigningKey, Subject, sign, verify_layout};
+use flareo::catalog::{self, Item};
 use flareo::model::image::Platform;
 use flareo::model::module::Attachment;
 use flareo::model::scan::{Package, ScanReport, Scanner};
 use flareo::model::{Digest, Reference, Timestamp};
-use flareo::oci::{Descriptor, ImageConfig, Index, Manifest, Store, media};
+use flareo::oci::registry::RegistrySettings;
+use flareo::oci::{Descriptor, ImageConfig, Manifest, Store, media};
 
 struct Signed {
     folder: tempfile::TempDir,
@@ -46,8 +48,7 @@ fn signed(repository: &str, form: fn(&Attachment) -> bool) -> Option<Signed> {
         image,
         attachments,
     };
-    signed.push(image, Some("1"));
-    signed.push_attachments(image);
+    signed.push(image, &signed.attachments);
     Some(signed)
 }
 
@@ -110,90 +111,29 @@ fn attach(store: &Store, key: &SigningKey, image: Digest, identity: &Reference) 
 }
 
 impl Signed {
-    /// Pushes a manifest with its blobs, under a tag or by digest.
-    fn push(&self, manifest: Digest, tag: Option<&str>) {
-        let parsed = self.store.manifest(manifest).unwrap();
-        let blobs: Vec<_> = std::iter::once(&parsed.config)
-            .chain(&parsed.layers)
-            .map(|blob| {
-                (
-                    blob.digest.to_string(),
-                    self.store.read(blob.digest, 1 << 24).unwrap(),
-                )
-            })
-            .collect();
-        let bytes = self.store.read(manifest, 1 << 24).unwrap();
-        self.push_raw(blobs, bytes, media::MANIFEST, tag);
+    /// Pushes `image` with `attachments` beside it.
+    fn push(&self, image: Digest, attachments: &[Attachment]) {
+        let to = format!("{}/{}:latest", self.registry, self.repository);
+        let item = Item { image, attachments };
+        let settings = RegistrySettings::default();
+        catalog::push(&self.store, &item, &to.parse().unwrap(), &settings).unwrap();
     }
 
-    fn push_raw(
-        &self,
-        blobs: Vec<(String, Vec<u8>)>,
-        manifest: Vec<u8>,
-        kind: &str,
-        tag: Option<&str>,
-    ) {
-        let place = match tag {
-            Some(tag) => format!("{}/{}:{tag}", self.registry, self.repository),
-            None => format!(
-                "{}/{}@{}",
-                self.registry,
-                self.repository,
-                Digest::of(&manifest)
-            ),
-        };
-        let place: oci_client::Reference = place.parse().unwrap();
-        let client = oci_client::Client::new(oci_client::client::ClientConfig {
-            protocol: oci_client::client::ClientProtocol::Http,
-            ..Default::default()
-        });
-        let push = async {
-            client
-                .auth(
-                    &place,
-                    &oci_client::secrets::RegistryAuth::Anonymous,
-                    oci_client::RegistryOperation::Push,
-                )
-                .await?;
-            for (digest, bytes) in blobs {
-                client.push_blob(&place, bytes, &digest).await?;
+    /// The same signatures as if they had been made for `image`: under its tags, referring to it.
+    fn replayed(&self, image: Digest) -> Vec<Attachment> {
+        let mut attachments = self.attachments.clone();
+        for attachment in &mut attachments {
+            if let Some(tag) = &mut attachment.tag {
+                *tag = tag.replace(&self.image.hex(), &image.hex());
+                continue;
             }
-            client
-                .push_manifest_raw(&place, manifest, kind.parse().unwrap())
-                .await
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(push).unwrap();
-    }
-
-    /// Pushes what speaks of the image as if it spoke of `image`, with the index for registries without referrers.
-    fn push_attachments(&self, image: Digest) {
-        let mut referrers = Vec::new();
-        for attachment in &self.attachments {
-            let tag = attachment
-                .tag
-                .as_ref()
-                .map(|tag| tag.replace(&self.image.hex(), &image.hex()));
-            self.push(attachment.manifest, tag.as_deref());
-            if attachment.tag.is_none() {
-                let manifest = self.store.manifest(attachment.manifest).unwrap();
-                let size = self.store.size(attachment.manifest).unwrap();
-                let mut entry = Descriptor::new(media::MANIFEST, attachment.manifest, size);
-                entry.artifact_type = manifest.artifact_type;
-                entry.annotations = manifest.annotations;
-                referrers.push(entry);
-            }
+            let mut manifest = self.store.manifest(attachment.manifest).unwrap();
+            let subject = manifest.subject.as_mut().unwrap();
+            subject.digest = image;
+            subject.size = self.store.size(image).unwrap();
+            attachment.manifest = self.store.put_manifest(&manifest).unwrap().digest;
         }
-        let index = Index::new(referrers).to_bytes().unwrap();
-        self.push_raw(
-            Vec::new(),
-            index,
-            media::INDEX,
-            Some(&format!("sha256-{}", image.hex())),
-        );
+        attachments
     }
 
     fn public_key(&self) -> PathBuf {
@@ -238,8 +178,7 @@ fn agrees(variable: &str, repository: &str, form: fn(&Attachment) -> bool) {
     let other = signed.folder.path().join("other/flareo.pub");
     // The same signatures put beside another image.
     let replayed = image(&signed.store, b"another layer");
-    signed.push(replayed, None);
-    signed.push_attachments(replayed);
+    signed.push(replayed, &signed.replayed(replayed));
     for arguments in [
         &["verify"][..],
         &["verify-attestation", "--type", "cyclonedx"],
@@ -270,4 +209,33 @@ fn cosign_3_takes_our_referrers_and_refuses_another_key_and_a_replay() {
     agrees("FLAREO_TEST_COSIGN3", "attest/only-cosign3", |a| {
         a.tag.is_none()
     });
+}
+
+#[test]
+fn what_the_catalog_exports_is_verified_and_a_changed_export_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("oci")).unwrap();
+    let key = SigningKey::generate(&mut Repeatable::new("export"));
+    let image = image(&store, b"the only layer");
+    let identity = "registry.example/flareo/web:1".parse().unwrap();
+    let attachments = attach(&store, &key, image, &identity);
+    let item = Item {
+        image,
+        attachments: &attachments,
+    };
+    let layout = folder.path().join("export");
+    let destination = format!("oci:{}:1", layout.display());
+    catalog::export(&store, &item, &destination, &RegistrySettings::default()).unwrap();
+    let verified = verify_layout(&layout, key.public()).unwrap();
+    assert_eq!((verified.len(), verified[0].image), (1, image));
+    assert_eq!(verified[0].attachments.len(), attachments.len());
+    let layer = layout
+        .join("blobs/sha256")
+        .join(Digest::of(b"the only layer").hex());
+    std::fs::remove_file(&layer).unwrap();
+    std::fs::write(&layer, b"another  layer").unwrap();
+    let error = verify_layout(&layout, key.public())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("is not whole"), "{error}");
 }

@@ -5,7 +5,7 @@
 //! beside the image in the forms that ordinary clients look for. Everything is a function of what goes in: the same
 //! image, facts, key and clock give the same bytes.
 //!
-//! [`verify`] asks the other way round, and believes nothing that does not hold.
+//! [`verify()`] asks the other way round, and believes nothing that does not hold.
 //!
 //! Only images that passed are signed, ever: some clients take *any* attestation of a trusted key for approval, so a
 //! key that also signs "failed" approves failures.
