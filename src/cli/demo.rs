@@ -3,14 +3,13 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
+use super::console;
 use super::output::{Output, Role};
 use crate::demo::{self, Stage};
 use crate::model::Event;
 use crate::model::event::Cancel;
 use crate::pipeline::SiteError;
-use crate::tui;
 
 /// The size of the console that the script drives.
 const SIZE: (u16, u16) = (120, 40);
@@ -30,12 +29,11 @@ pub fn run(headless: bool, output: &Output) -> Result<ExitCode, SiteError> {
             .spawn(move || site.work(&|_: &Event| {}, &cancel))
             .map_err(SiteError::host)?
     };
-    let desk = tui::SiteDesk::new(stage.site())?;
-    let left = tui::run(Arc::new(desk), tui::Options::default()).map_err(SiteError::host);
+    let left = console::show(stage.site());
     cancel.cancel();
     // A worker that panicked has left its row for the next; the folder goes either way.
     let _ = worker.join();
-    left.map(|_| ExitCode::SUCCESS)
+    left
 }
 
 fn play(program: PathBuf, output: &Output) -> Result<ExitCode, SiteError> {

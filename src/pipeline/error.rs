@@ -101,3 +101,9 @@ impl From<crate::review::Refusal> for SiteError {
         Self::refused(Failure::new(refusal.to_string()))
     }
 }
+
+impl From<crate::intake::IntakeError> for SiteError {
+    fn from(error: crate::intake::IntakeError) -> Self {
+        if error.is_host() { Self::host(error) } else { Self::refused(Failure::new(error.to_string())) }
+    }
+}

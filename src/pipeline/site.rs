@@ -143,7 +143,7 @@ impl Site {
             )
             .help("`flareo doctor` says which limits are only watched, and how to get them"));
         }
-        Ok(Embedded::new(self.store().clone(), &self.paths().snapshots(), sandbox))
+        Ok(Embedded::new(self.store().clone(), &self.paths().snapshots(), sandbox)?)
     }
 
     /// The signing key, made when it is first needed.

@@ -84,6 +84,8 @@ impl Site {
     ) -> Result<Transition, Stop> {
         let binding = self.binding_of(row)?;
         let context = self.context(row)?;
+        // What is built is what was approved, to the last byte.
+        context.verify().map_err(SiteError::from)?;
         let name = row.detection.dockerfile.as_deref().unwrap_or("Dockerfile");
         let read = self.dockerfile_of(row, &context)?;
         let request = BuildRequest {
