@@ -158,6 +158,27 @@ impl Action {
     }
 }
 
+/// The table as Markdown: what the manual shows.
+pub fn markdown() -> String {
+    let mut text = String::from("| keys | what they do | where |\n|---|---|---|\n");
+    for line in TABLE {
+        let keys: Vec<String> = line.keys.iter().map(|key| format!("`{key}`")).collect();
+        let everywhere = SCREENS.iter().all(|screen| line.contexts.contains(screen));
+        let places: Vec<&str> = line
+            .contexts
+            .iter()
+            .map(|context| context.title())
+            .collect();
+        let places = if everywhere {
+            "everywhere".to_owned()
+        } else {
+            places.join(", ").to_lowercase()
+        };
+        text += &format!("| {} | {} | {places} |\n", keys.join(" "), line.help);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +189,13 @@ mod tests {
             assert_eq!(line.action.declared().name, line.name);
             assert!(!line.help.is_empty() && !line.keys.is_empty());
         }
+    }
+
+    #[test]
+    fn the_manual_has_every_key() {
+        let manual = markdown();
+        assert!(manual.contains("| `j` `down` | down | everywhere |"));
+        assert_eq!(manual.lines().count(), TABLE.len() + 2);
     }
 
     #[test]

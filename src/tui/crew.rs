@@ -17,6 +17,9 @@ const TAIL: Duration = Duration::from_millis(150);
 /// How often the desk is asked whether anything changed.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// So many looks are a minute: the ages of things are told in no smaller unit for long.
+const LOOKS_A_TICK: u64 = 120;
+
 /// What the thread that draws hears from the others.
 #[derive(Debug)]
 pub(super) enum Signal {
@@ -46,7 +49,7 @@ impl Crew {
         for n in 0..2 {
             let (desk, asked) = (Arc::clone(desk), Arc::clone(&asked));
             spawn(&format!("desk-{n}"), out, move |out| {
-                answer(&*desk, &asked, out)
+                answer(&*desk, &asked, out);
             })?;
         }
         let (watch, watched) = channel();
@@ -184,8 +187,16 @@ fn follow(
 
 fn look(desk: &dyn Desk, listener: &Weak<()>, out: &SyncSender<Signal>) {
     let mut known = desk.changes();
-    while listener.strong_count() > 0 {
+    for looks in 1u64.. {
         thread::sleep(LOOK);
+        if listener.strong_count() == 0 {
+            return;
+        }
+        if looks.is_multiple_of(LOOKS_A_TICK)
+            && out.send(Signal::Event(Event::Tick(desk.now()))).is_err()
+        {
+            return;
+        }
         let changes = desk.changes();
         if changes != known {
             known = changes;

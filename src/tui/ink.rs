@@ -343,7 +343,11 @@ mod tests {
             "a\x1b[2Jb\u{202e}c",
             Role::Text,
         );
-        let text: String = buffer.content().iter().map(|c| c.symbol()).collect();
+        let text: String = buffer
+            .content()
+            .iter()
+            .map(ratatui::buffer::Cell::symbol)
+            .collect();
         assert_eq!(text.trim_end(), "a␛[2Jb<U+202E>c");
     }
 

@@ -26,6 +26,8 @@ pub enum Event {
     Reply(Box<Reply>),
     /// Something at the desk has changed.
     Changed,
+    /// Time has passed: ages are older.
+    Tick(Timestamp),
 }
 
 /// Why the console ended.
@@ -131,7 +133,7 @@ pub enum Answer {
     },
     Review {
         id: SubmissionId,
-        result: Result<Dossier, String>,
+        result: Result<Box<Dossier>, String>,
     },
     Decided {
         id: SubmissionId,
@@ -151,7 +153,7 @@ pub enum Answer {
     },
     Module {
         id: SubmissionId,
-        result: Result<ModuleDetail, String>,
+        result: Result<Box<ModuleDetail>, String>,
     },
 }
 
@@ -169,7 +171,7 @@ pub fn ask(desk: &dyn Desk, request: Request) -> Reply {
         }
         Request::Review(id) => Answer::Review {
             id,
-            result: desk.review(id).map(Dossier::of),
+            result: desk.review(id).map(|page| Box::new(Dossier::of(page))),
         },
         Request::Decide(ruling) => Answer::Decided {
             id: ruling.id,
@@ -197,7 +199,7 @@ pub fn ask(desk: &dyn Desk, request: Request) -> Reply {
         }
         Request::Module(id) => Answer::Module {
             id,
-            result: desk.module(id),
+            result: desk.module(id).map(Box::new),
         },
     };
     Reply {

@@ -13,7 +13,7 @@
 //! | [`app`] | the state and how it changes |
 //! | [`screens`], [`widgets`] | one struct a screen, and what they are made of |
 //! | [`theme`], [`ink`] | looks by role; text put in its place, made harmless |
-//! | [`frame`], [`session`] | frames without a terminal |
+//! | [`mod@frame`], [`session`] | frames without a terminal |
 //! | `canvas`, `terminal`, `crew`, `run` | frames on a terminal, with as few bytes as possible |
 //!
 //! It must not know SQL, files or the engine: all of it lies behind [`Desk`].
@@ -31,6 +31,7 @@ pub mod keymap;
 pub mod message;
 mod run;
 pub mod screens;
+mod search;
 pub mod session;
 pub mod site;
 mod terminal;

@@ -42,7 +42,10 @@ pub fn run(desk: &Arc<dyn Desk>, options: &Options) -> Result<ExitReason, Consol
     let app = options.app(&**desk, size)?;
     let (out, signals) = sync_channel(WAITING);
     let crew = Crew::start(desk, &out)?;
-    spawn("signals", &out, hear)?;
+    let (ready, listening) = sync_channel(0);
+    spawn("signals", &out, move |out| hear(out, &ready))?;
+    // From here on no signal ends us without the terminal being given back.
+    listening.recv().unwrap_or(Ok(()))?;
     let terminal = Terminal::take()?;
     spawn("keys", &out, read)?;
     drop(out);
@@ -224,32 +227,31 @@ fn read(out: &SyncSender<Signal>) {
 }
 
 /// Hears signals from outside.
-fn hear(out: &SyncSender<Signal>) {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+fn hear(out: &SyncSender<Signal>, ready: &SyncSender<io::Result<()>>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
-        .build()
-    else {
-        return;
-    };
-    runtime.block_on(async {
-        let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup), Ok(mut proceed)) = (
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::terminate()),
-            signal(SignalKind::hangup()),
-            signal(SignalKind::from_raw(Number::CONT.as_raw())),
-        ) else {
-            return;
+        .build();
+    let heard = runtime.and_then(|runtime| runtime.block_on(pass_on(out, ready)));
+    if heard.is_err() {
+        let _ = ready.send(heard);
+    }
+}
+
+async fn pass_on(out: &SyncSender<Signal>, ready: &SyncSender<io::Result<()>>) -> io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut proceed = signal(SignalKind::from_raw(Number::CONT.as_raw()))?;
+    let _ = ready.send(Ok(()));
+    loop {
+        let heard = tokio::select! {
+            _ = interrupt.recv() => Signal::Leave(ExitReason::Interrupted),
+            _ = terminate.recv() => Signal::Leave(ExitReason::Terminated),
+            _ = hangup.recv() => Signal::Leave(ExitReason::HungUp),
+            _ = proceed.recv() => Signal::Continued,
         };
-        loop {
-            let heard = tokio::select! {
-                _ = interrupt.recv() => Signal::Leave(ExitReason::Interrupted),
-                _ = terminate.recv() => Signal::Leave(ExitReason::Terminated),
-                _ = hangup.recv() => Signal::Leave(ExitReason::HungUp),
-                _ = proceed.recv() => Signal::Continued,
-            };
-            if out.send(heard).is_err() {
-                return;
-            }
+        if out.send(heard).is_err() {
+            return Ok(());
         }
-    });
+    }
 }

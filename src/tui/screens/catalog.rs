@@ -24,7 +24,7 @@ pub struct Catalog {
     rows: Window<ModuleRow>,
     cursor: Cursor,
     chosen: Option<SubmissionId>,
-    detail: Option<(SubmissionId, Result<ModuleDetail, String>)>,
+    detail: Option<(SubmissionId, Result<Box<ModuleDetail>, String>)>,
     asked: Option<SubmissionId>,
 }
 
@@ -56,6 +56,11 @@ impl Catalog {
     /// The chosen row, if it is known.
     pub fn row(&self) -> Option<&ModuleRow> {
         self.rows.row(self.cursor.at)
+    }
+
+    /// Whether there is anything to be seen of it.
+    pub const fn is_known(&self) -> bool {
+        self.rows.total().is_some()
     }
 
     /// What is filtered by.
@@ -93,7 +98,7 @@ impl Catalog {
     }
 
     /// Takes what is known of one module.
-    pub fn detailed(&mut self, id: SubmissionId, result: Result<ModuleDetail, String>) {
+    pub fn detailed(&mut self, id: SubmissionId, result: Result<Box<ModuleDetail>, String>) {
         self.detail = Some((id, result));
     }
 }
@@ -101,7 +106,7 @@ impl Catalog {
 impl Screen for Catalog {
     fn act(&mut self, action: Action, scene: Scene, out: &mut Out) {
         let height = layout(scene.body).list.height.into();
-        if self.cursor.moved(action, self.rows.len(), height) {
+        if self.cursor.moved(action, self.rows.length(), height) {
             self.chosen = self.row().map(|row| row.submission);
             return;
         }
@@ -120,7 +125,7 @@ impl Screen for Catalog {
         let parts = layout(scene.body);
         let height = parts.list.height.into();
         if self.rows.total().is_some() {
-            self.cursor.settle(self.rows.len(), height);
+            self.cursor.settle(self.rows.length(), height);
         }
         if let Some(offset) = self.rows.question(self.cursor.top, height) {
             out.effects.push(Effect::Ask(Request::Modules {
@@ -212,7 +217,7 @@ impl Catalog {
         }
         for line in 0..parts.list.height {
             let index = self.cursor.top + usize::from(line);
-            if index >= self.rows.len() {
+            if index >= self.rows.length() {
                 break;
             }
             let area = below(top_of(parts.list, line + 1), line);
@@ -272,7 +277,7 @@ fn draw_detail(
     ink: &mut Ink<'_>,
     area: Rect,
     row: &ModuleRow,
-    detail: Option<&Result<ModuleDetail, String>>,
+    detail: Option<&Result<Box<ModuleDetail>, String>>,
 ) {
     ink.rule(
         area,

@@ -38,7 +38,7 @@ struct Layout {
 fn layout(body: Rect) -> Layout {
     let (left, detail) = if body.width >= 150 {
         // No room for notes in the list: what they say stands beside it.
-        let list = left_of(body, 79);
+        let list = left_of(body, 80);
         (list, Some(right_of(body, 81)))
     } else if body.height >= 16 {
         let rows = 6;
@@ -60,6 +60,11 @@ impl Queue {
     /// The chosen row, if it is known.
     pub fn row(&self) -> Option<&QueueRow> {
         self.rows.row(self.cursor.at)
+    }
+
+    /// Whether there is anything to be seen of it.
+    pub const fn is_known(&self) -> bool {
+        self.rows.total().is_some()
     }
 
     /// What is filtered by.
@@ -112,7 +117,7 @@ impl Queue {
 impl Screen for Queue {
     fn act(&mut self, action: Action, scene: Scene, out: &mut Out) {
         let height = layout(scene.body).list.height.into();
-        if self.cursor.moved(action, self.rows.len(), height) {
+        if self.cursor.moved(action, self.rows.length(), height) {
             self.chosen = self.row().map(|row| row.id);
             return;
         }
@@ -134,7 +139,7 @@ impl Screen for Queue {
             Action::Copy => match self.row().map(|row| (row.id, row.digest)) {
                 Some((_, Some(digest))) => out.copy(digest.to_string()),
                 Some((id, None)) => {
-                    out.warn(format!("#{id} has no image yet, so no digest to copy"))
+                    out.warn(format!("#{id} has no image yet, so no digest to copy"));
                 }
                 None => {}
             },
@@ -145,7 +150,7 @@ impl Screen for Queue {
     fn settle(&mut self, scene: Scene, out: &mut Out) {
         let height = layout(scene.body).list.height.into();
         if self.rows.total().is_some() {
-            self.cursor.settle(self.rows.len(), height);
+            self.cursor.settle(self.rows.length(), height);
         }
         if self.chosen.is_none() {
             self.chosen = self.row().map(|row| row.id);
@@ -253,7 +258,7 @@ impl Queue {
         let columns = Columns::for_width(area.width);
         for line in 0..area.height {
             let index = self.cursor.top + usize::from(line);
-            if index >= self.rows.len() {
+            if index >= self.rows.length() {
                 break;
             }
             let chosen = index == self.cursor.at;
@@ -285,7 +290,7 @@ struct Columns {
 
 impl Columns {
     const fn for_width(width: u16) -> Self {
-        let (id, state) = (6, 12);
+        let (id, state) = (7, 12);
         let lint = if width >= 62 { 15 } else { 0 };
         let by = if width >= 76 { 12 } else { 0 };
         let age = if width >= 48 { 6 } else { 0 };
@@ -305,7 +310,7 @@ impl Columns {
     fn draw_head(&self, ink: &mut Ink<'_>, area: Rect, row: u16) {
         let mut at = right_of(area, 2);
         for (width, title) in [
-            (self.id, "   ID"),
+            (self.id, "    ID"),
             (self.slug, "MODULE"),
             (self.state, "STATE"),
             (self.lint, "LINT"),
@@ -329,7 +334,7 @@ impl Columns {
             }
         };
         let mark = state_glyph(ink.glyphs(), row.state);
-        cell(ink, self.id, &format!("{:>5}", row.id), Role::Dim);
+        cell(ink, self.id, &format!("{:>6}", row.id), Role::Dim);
         cell(ink, self.slug, row.slug.as_str(), Role::Strong);
         cell(
             ink,

@@ -1,7 +1,8 @@
 //! What frames cost on the line: counts, never times.
 
-use super::desk::{self, Sample};
+use super::desk::Sample;
 use super::open_with;
+use super::rows;
 use crate::model::SubmissionId;
 use crate::tui::session::{Session, Written};
 
@@ -69,8 +70,8 @@ fn a_scroll_costs_three_kilobytes() {
         }
 
         let desk = Sample::many();
-        let mut events = desk::running();
-        events.extend((0..2000).map(|n| desk::log(4, format!("{n} ").repeat(40))));
+        let mut events = rows::running();
+        events.extend((0..2000).map(|n| rows::log(4, format!("{n} ").repeat(40))));
         *desk.spools.lock().unwrap() = vec![(SubmissionId(11), true, events)];
         let mut session = open_with(desk, theme, 200, 50);
         session.press("j j enter").unwrap();

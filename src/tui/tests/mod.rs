@@ -3,6 +3,8 @@
 mod budgets;
 mod desk;
 mod pictures;
+mod rows;
+mod terminal;
 mod walks;
 
 use std::sync::Arc;
@@ -138,7 +140,7 @@ fn what_changes_elsewhere_appears_and_the_chosen_row_stays_chosen() {
     assert!(!session.frame().text.contains("the very last line"));
     desk.spools.lock().unwrap()[0]
         .2
-        .push(desk::log(4, "the very last line"));
+        .push(rows::log(4, "the very last line"));
     desk.changes
         .fetch_add(1, std::sync::atomic::Ordering::SeqCst);
     session.settle();
@@ -161,8 +163,8 @@ fn n_goes_from_finding_to_finding_and_from_match_to_match() {
 #[test]
 fn a_log_beyond_memory_is_read_back() {
     let desk = Sample::many();
-    let mut events = desk::running();
-    events.extend((0..60_000).map(|n| desk::log(4, format!("line number {n}"))));
+    let mut events = rows::running();
+    events.extend((0..60_000).map(|n| rows::log(4, format!("line number {n}"))));
     let total = events.len();
     *desk.spools.lock().unwrap() = vec![(SubmissionId(11), false, events)];
     let mut session = open(desk, 80, 24);

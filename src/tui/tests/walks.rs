@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::desk::{Sample, log, running};
+use super::desk::Sample;
+use super::rows::{log, running};
 use crate::model::SubmissionId;
 use crate::tui::Options;
 use crate::tui::action::{Context, TABLE};

@@ -37,7 +37,7 @@ impl<T> Window<T> {
     }
 
     /// How long the list is, as far as is known.
-    pub fn len(&self) -> usize {
+    pub fn length(&self) -> usize {
         self.total.unwrap_or_default()
     }
 
@@ -73,7 +73,7 @@ impl<T> Window<T> {
         if self.error.is_some() {
             return None;
         }
-        let end = (top + height).min(self.len());
+        let end = (top + height).min(self.length());
         let here = top >= self.offset && end <= self.offset + self.rows.len();
         if here && !self.outdated {
             return None;
@@ -169,7 +169,7 @@ mod tests {
         answer(&mut window, 0, 1000);
         let far = window.question(900, 40).unwrap();
         assert!(answer(&mut window, far, 10));
-        assert_eq!(window.len(), 10);
+        assert_eq!(window.length(), 10);
         assert_eq!(window.question(0, 40), Some(0));
     }
 }

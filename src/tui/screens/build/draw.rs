@@ -11,8 +11,8 @@ use crate::tui::figures::{bytes, clock, count, state_glyph, state_role, took};
 use crate::tui::ink::{
     Ink, Line, after, below, columns, inset, left_of, right_of, span, top_of, wrap,
 };
-use crate::tui::screens::review::source::highlighted;
 use crate::tui::screens::{Scene, placard};
+use crate::tui::search::highlighted;
 use crate::tui::theme::Role;
 use crate::tui::widgets::gauge::Gauge;
 
@@ -202,7 +202,6 @@ impl Build {
                 ),
             },
         ];
-        let offset = u16::from(area.height > GAUGES);
         let area = below(area, u16::from(area.height > GAUGES));
         Gauge::draw_all(&gauges, ink, area);
         if area.height > GAUGES {

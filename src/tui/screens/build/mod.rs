@@ -3,16 +3,14 @@
 mod draw;
 mod log;
 mod progress;
+mod seek;
 
 use ratatui::layout::Rect;
 
-use super::review::source::contains;
 use super::{Out, Scene, Screen};
 use crate::model::SubmissionId;
-use crate::model::event::StepOutcome;
 use crate::tui::action::Action;
 use crate::tui::desk::EventPage;
-use crate::tui::figures::count;
 use crate::tui::message::{Effect, LINES, Request, Toward};
 use crate::tui::widgets::cursor::{Cursor, Scroll};
 use log::Log;
@@ -97,6 +95,11 @@ impl Build {
     /// What is shown.
     pub const fn id(&self) -> Option<SubmissionId> {
         self.id
+    }
+
+    /// Whether there is anything to be seen of it.
+    pub const fn is_known(&self) -> bool {
+        self.seen > 0
     }
 
     /// What is searched for.
@@ -268,7 +271,7 @@ impl Build {
         }
     }
 
-    fn to_end(&mut self) {
+    fn follow_end(&mut self) {
         self.follow = true;
         if self.log.end() < self.seen {
             self.log.restart(self.seen.saturating_sub(LINES as u64));
@@ -284,89 +287,6 @@ impl Build {
         self.at.settle(self.log.lines().len(), height);
     }
 
-    /// Searches what is in memory of the log, from the top row on.
-    pub fn search_for(&mut self, needle: &str, scene: Scene, out: &mut Out) {
-        needle.clone_into(&mut self.search);
-        self.pane = Pane::Log;
-        if needle.is_empty() {
-            return;
-        }
-        let matches = self.matches();
-        let found = matches
-            .iter()
-            .rev()
-            .find(|&&row| row <= self.at.top)
-            .or(matches.first());
-        match found {
-            Some(&row) => {
-                self.follow = false;
-                self.at.show(row, self.parts(scene.body).log.height.into());
-                out.say(format!(
-                    "{} of \"{needle}\"{}",
-                    count(matches.len() as u64, "line"),
-                    self.reach()
-                ));
-            }
-            None => out.warn(format!("nothing holds \"{needle}\"{}", self.reach())),
-        }
-    }
-
-    /// Says so where not all of the log was searched.
-    fn reach(&self) -> String {
-        if self.log.begin() == 0 && self.log.end() == self.seen {
-            String::new()
-        } else {
-            format!(" in the {} lines read", self.log.lines().len())
-        }
-    }
-
-    fn matches(&self) -> Vec<usize> {
-        let holds = |line: &log::LogLine| contains(&line.text, &self.search);
-        self.log
-            .lines()
-            .iter()
-            .enumerate()
-            .filter(|(_, line)| holds(line))
-            .map(|(at, _)| at)
-            .collect()
-    }
-
-    fn step_match(&mut self, forward: bool, scene: Scene, out: &mut Out) {
-        if self.search.is_empty() {
-            let failed = self
-                .progress
-                .steps
-                .iter()
-                .find(|s| s.outcome == Some(StepOutcome::Failed))
-                .map(|s| s.at);
-            match failed {
-                Some(at) => self.jump(at, self.parts(scene.body).log.height.into()),
-                None => out.say("no step has failed"),
-            }
-            return;
-        }
-        let matches = self.matches();
-        let next = if forward {
-            matches
-                .iter()
-                .find(|&&row| row > self.at.top)
-                .or(matches.first())
-        } else {
-            matches
-                .iter()
-                .rev()
-                .find(|&&row| row < self.at.top)
-                .or(matches.last())
-        };
-        match next {
-            Some(&row) => {
-                self.follow = false;
-                self.at.top = row;
-            }
-            None => out.warn(format!("nothing holds \"{}\"{}", self.search, self.reach())),
-        }
-    }
-
     fn move_in_log(&mut self, action: Action, height: usize) -> bool {
         match action {
             Action::Top if self.log.begin() > 0 => {
@@ -374,7 +294,7 @@ impl Build {
                 self.at.top = 0;
                 self.asked = None;
             }
-            Action::Bottom => self.to_end(),
+            Action::Bottom => self.follow_end(),
             _ => {
                 if !self.at.moved(action, self.log.lines().len(), height) {
                     return false;
@@ -415,7 +335,7 @@ impl Screen for Build {
                 };
             }
             Action::Follow if self.follow => self.follow = false,
-            Action::Follow => self.to_end(),
+            Action::Follow => self.follow_end(),
             Action::Jump if self.pane == Pane::Steps => {
                 let at = match self.step_rows().get(self.step.at) {
                     Some(StepRow::Stage(n) | StepRow::Step(n)) => Some(self.progress.steps[*n].at),

@@ -7,7 +7,7 @@ use super::{Pane, Parts, Review};
 use crate::model::view::ReviewPage;
 use crate::model::{Finding, Severity};
 use crate::tui::figures::{age, bytes, count, state_glyph, state_role};
-use crate::tui::ink::{Ink, below, inset, left_of, right_of, span, top_of, wrap};
+use crate::tui::ink::{Ink, below, columns, inset, left_of, right_of, span, top_of, wrap};
 use crate::tui::screens::{Scene, placard};
 use crate::tui::theme::Role;
 
@@ -64,7 +64,13 @@ impl Review {
     fn finding_rows(&self, n: usize, finding: &Finding, width: u16) -> Vec<String> {
         let mut rows = vec![String::new()];
         if self.unfolded.contains(&n) {
-            for text in [&finding.message, &finding.help] {
+            let first = usize::from(width.saturating_sub(if width < 60 { 22 } else { 27 }));
+            let whole = columns(&crate::logs::sanitise(&finding.message)) <= first;
+            let message = if whole { "" } else { &*finding.message };
+            for text in [message, &finding.help]
+                .into_iter()
+                .filter(|t| !t.is_empty())
+            {
                 let clean = crate::logs::sanitise(text);
                 rows.extend(
                     wrap(&clean, usize::from(width).saturating_sub(6))

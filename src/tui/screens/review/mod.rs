@@ -4,7 +4,7 @@
 mod dossier;
 mod draw;
 mod facts;
-pub(in crate::tui) mod source;
+mod source;
 
 use std::collections::BTreeSet;
 
@@ -61,6 +61,11 @@ impl Review {
         self.id
     }
 
+    /// Whether there is anything to be seen of it.
+    pub const fn is_known(&self) -> bool {
+        self.dossier.is_some()
+    }
+
     /// Turns to another submission.
     pub fn open(&mut self, id: SubmissionId, glyphs: &'static Glyphs) {
         if self.id != Some(id) {
@@ -78,7 +83,7 @@ impl Review {
     }
 
     /// Takes an answer.
-    pub fn answered(&mut self, id: SubmissionId, result: Result<Dossier, String>) {
+    pub fn answered(&mut self, id: SubmissionId, result: Result<Box<Dossier>, String>) {
         if self.id != Some(id) {
             return;
         }
@@ -93,7 +98,7 @@ impl Review {
                 }
                 self.facts.clear();
                 self.diff &= dossier.changes.is_some();
-                self.dossier = Some(Box::new(dossier));
+                self.dossier = Some(dossier);
                 self.error = None;
             }
             Err(error) => self.error = Some(error),
@@ -240,11 +245,7 @@ impl Screen for Review {
             Action::Approve => self.decide(Verdict::Approve, out),
             Action::Reject => self.decide(Verdict::Reject, out),
             Action::Diff => self.toggle_diff(out),
-            Action::Fold if self.pane == Pane::Findings => {
-                if !self.unfolded.remove(&self.finding.at) {
-                    self.unfolded.insert(self.finding.at);
-                }
-            }
+            Action::Fold if self.pane == Pane::Findings => self.toggle_fold(),
             Action::Jump if self.pane == Pane::Findings => {
                 self.pane = Pane::Source;
                 self.show_finding(self.parts(scene.body));
@@ -305,6 +306,12 @@ impl Screen for Review {
 }
 
 impl Review {
+    fn toggle_fold(&mut self) {
+        if !self.unfolded.remove(&self.finding.at) {
+            self.unfolded.insert(self.finding.at);
+        }
+    }
+
     fn toggle_diff(&mut self, out: &mut Out) {
         let Some(dossier) = &self.dossier else { return };
         match &dossier.page.previous {
