@@ -3,6 +3,7 @@
 //! `intake` makes one of a folder or of a stored archive; nobody else touches the files behind it.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use super::Digest;
 
@@ -97,5 +98,93 @@ impl ContextSource for EmptyContext {
 
     fn open(&self, _: usize) -> io::Result<Box<dyn Read + Send + '_>> {
         Err(io::ErrorKind::NotFound.into())
+    }
+}
+
+/// A context that was made on the spot, as tests and the demo do.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryContext {
+    entries: Vec<ContextEntry>,
+    contents: Vec<Arc<[u8]>>,
+}
+
+impl MemoryContext {
+    /// With a file.
+    #[must_use]
+    pub fn file(self, path: &str, mode: u32, content: impl Into<Vec<u8>>) -> Self {
+        let content = content.into();
+        let size = content.len() as u64;
+        self.with(path, EntryKind::File { size }, mode, content.into())
+    }
+
+    /// With a folder.
+    #[must_use]
+    pub fn folder(self, path: &str, mode: u32) -> Self {
+        self.with(path, EntryKind::Directory, mode, [].into())
+    }
+
+    /// With a symbolic link.
+    #[must_use]
+    pub fn link(self, path: &str, target: &str) -> Self {
+        let target = target.to_owned();
+        self.with(path, EntryKind::Symlink { target }, 0o777, [].into())
+    }
+
+    fn with(mut self, path: &str, kind: EntryKind, mode: u32, content: Arc<[u8]>) -> Self {
+        if let Some((folder, _)) = path.rsplit_once('/')
+            && self.find(folder).is_none()
+        {
+            self = self.folder(folder, 0o755);
+        }
+        let entry = ContextEntry {
+            path: path.to_owned(),
+            kind,
+            mode,
+        };
+        let search = self
+            .entries
+            .binary_search_by(|e| e.path.as_bytes().cmp(path.as_bytes()));
+        match search {
+            Ok(at) => {
+                self.entries[at] = entry;
+                self.contents[at] = content;
+            }
+            Err(at) => {
+                self.entries.insert(at, entry);
+                self.contents.insert(at, content);
+            }
+        }
+        self
+    }
+}
+
+impl ContextSource for MemoryContext {
+    fn entries(&self) -> &[ContextEntry] {
+        &self.entries
+    }
+
+    fn open(&self, index: usize) -> io::Result<Box<dyn Read + Send + '_>> {
+        match self.entries.get(index).map(|entry| &entry.kind) {
+            Some(EntryKind::File { .. }) => Ok(Box::new(&*self.contents[index])),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_made_on_the_spot_is_sorted_and_has_its_folders() {
+        let context = MemoryContext::default()
+            .file("b/c/d", 0o600, "text")
+            .link("a", "b")
+            .file("b-", 0o644, "");
+        let paths: Vec<_> = context.entries().iter().map(|e| &*e.path).collect();
+        assert_eq!(paths, ["a", "b", "b-", "b/c", "b/c/d"]);
+        assert_eq!(context.read("b/c/d", 10).unwrap(), b"text");
+        assert!(context.read("b/c/d", 3).is_err());
+        assert!(context.open(0).is_err());
     }
 }

@@ -2,8 +2,8 @@
 
 use super::image::StageImage;
 use crate::dockerfile::ast::{Command, Instruction, Kind, Word};
-use crate::dockerfile::scope::{ScopeError, Stage};
 use crate::dockerfile::duration;
+use crate::dockerfile::scope::{ScopeError, Stage};
 use crate::engine::fault::Fault;
 use crate::engine::tree::clean;
 use crate::oci::Healthcheck;
@@ -47,7 +47,9 @@ pub fn apply(
             let line = assignments("ENV", &pairs);
             for (name, value) in pairs {
                 if name.contains('=') {
-                    return Err(Fault::input(format!("ENV: `{name}` is no name of a variable")));
+                    return Err(Fault::input(format!(
+                        "ENV: `{name}` is no name of a variable"
+                    )));
                 }
                 scope.set_env(name, value);
             }
@@ -192,7 +194,9 @@ fn port_range(text: &str) -> Option<Vec<String>> {
     let ports = ports.rsplit(':').next()?;
     let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
     let number = |text: &str| -> Option<u16> {
-        text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
+        text.bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| text.parse().ok())?
     };
     let (first, last) = (number(first)?, number(last)?);
     if first > last {
@@ -201,10 +205,7 @@ fn port_range(text: &str) -> Option<Vec<String>> {
     Some((first..=last).map(|p| format!("{p}/{protocol}")).collect())
 }
 
-fn healthcheck(
-    instruction: &Instruction,
-    command: Option<&Command>,
-) -> Result<Healthcheck, Fault> {
+fn healthcheck(instruction: &Instruction, command: Option<&Command>) -> Result<Healthcheck, Fault> {
     let mut test = match command {
         None => vec!["NONE".to_owned()],
         Some(Command::Shell(text)) => vec!["CMD-SHELL".into(), text.text.clone()],
@@ -261,7 +262,11 @@ fn is_signal(text: &str) -> bool {
     let name = name.strip_prefix("SIG").unwrap_or(&name);
     let realtime = |base: &str| {
         let rest = name.strip_prefix(base);
-        rest.is_some_and(|r| r.is_empty() || r[1..].parse::<u8>().is_ok_and(|n| n <= 30))
+        let offset = |r: &str| {
+            r.strip_prefix(['+', '-'])
+                .and_then(|n| n.parse::<u8>().ok())
+        };
+        rest.is_some_and(|r| r.is_empty() || offset(r).is_some_and(|n| n <= 30))
     };
     NAMES.contains(&name) || name == "XFSZ" || realtime("RTMIN") || realtime("RTMAX")
 }

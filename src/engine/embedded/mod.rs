@@ -54,11 +54,7 @@ impl Embedded {
         Self::open(store, snapshots, None)
     }
 
-    fn open(
-        store: Store,
-        snapshots: &Path,
-        sandbox: Option<Sandbox>,
-    ) -> Result<Self, BuildError> {
+    fn open(store: Store, snapshots: &Path, sandbox: Option<Sandbox>) -> Result<Self, BuildError> {
         let snapshots = Snapshots::open(snapshots).map_err(build_error)?;
         let engine = Self {
             store,

@@ -40,8 +40,12 @@ impl Upper {
 impl Drop for Upper {
     fn drop(&mut self) {
         for folder in [self.work(), self.upper()] {
-            // What could not be removed is swept by the next process.
-            let _ = self.sandbox.remove_folder(&folder);
+            // Mostly there is nothing in them but the kernel's own folder, and no job is needed.
+            let _ = fs::remove_dir(folder.join("work"));
+            if fs::remove_dir(&folder).is_err() {
+                // What could not be removed is swept by the next process.
+                let _ = self.sandbox.remove_folder(&folder);
+            }
         }
     }
 }

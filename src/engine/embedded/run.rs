@@ -1,0 +1,406 @@
+//! RUN: in the sandbox, on folders of the layers so far; what it changed becomes a layer.
+
+use std::cell::RefCell;
+
+use super::stage::{Build, Made, Stage};
+use crate::dockerfile::run::Program;
+use crate::engine::accounts::User;
+use crate::engine::fault::Fault;
+use crate::engine::key::Key;
+use crate::engine::layer::LayerBuilder;
+use crate::engine::plan::PlannedStep;
+use crate::engine::snapshot::{Packed, Record, Upper, pack};
+use crate::engine::tree::{Tree, clean, resolve};
+use crate::engine::watch::Watch;
+use crate::model::event::{Happening, Stream, Usage};
+use crate::model::limits::GIB;
+use crate::sandbox::spec::{Ending, Mount, Observer, Outcome, RunSpec, StepLimits, StepUsage};
+use crate::sandbox::{Sandbox, SandboxError};
+
+/// What a step is told its host is called; BuildKit's name, which scripts have seen before.
+const HOSTNAME: &str = "buildkitsandbox";
+/// Where a here-document with an interpreter of its own is put.
+const SCRIPTS: &str = "/dev/pipes";
+
+/// A RUN, expanded.
+struct Order {
+    argv: Vec<String>,
+    env: Vec<(String, String)>,
+    mounts: super::mounts::Mounts,
+    script: Option<(String, String)>,
+}
+
+impl Stage<'_> {
+    /// RUN.
+    ///
+    /// # Errors
+    /// If the command fails, a limit is reached, or the host can't run it.
+    pub fn run(&mut self, step: &PlannedStep) -> Result<Made, Fault> {
+        let order = self.run_order(step)?;
+        let build = self.build;
+        let sandbox = build.engine.sandbox.as_ref().ok_or_else(|| {
+            Fault::Host("this host can't sandbox a RUN: flareo doctor says what is missing".into())
+        })?;
+        let created_by = self.run_created_by(&order);
+        let user = self.image.config.config.user.clone();
+        let cwd = self.image.working_dir().to_owned();
+        let mut key = Key::new("run");
+        key.digest(self.image.chain())
+            .texts(&order.argv)
+            .texts(
+                order
+                    .env
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}")),
+            )
+            .texts(&order.mounts.key)
+            .texts(
+                order
+                    .script
+                    .iter()
+                    .map(|(name, text)| format!("{name}\n{text}")),
+            )
+            .text(&user)
+            .text(&cwd)
+            // Where owners can't be set, a step may come to something else.
+            .number(sandbox.ids().is_single().into());
+        let key = key.finish();
+        if let Some(record) = build.known(key) {
+            return Ok(Made {
+                record,
+                cached: true,
+                created_by,
+            });
+        }
+        let user = self.accounts()?.run_as(&user)?;
+        let tree = self.tree()?;
+        check_folder(&tree, &cwd)?;
+        let watch = build.watch;
+        let turn = build.board.turn(side_by_side(watch), watch)?;
+        let engine = build.engine;
+        let lower = engine
+            .snapshots
+            .unpacked(&engine.store, sandbox, &self.image.layers, watch)?;
+        let root = tree.find(b"").map(|found| found.node.clone());
+        let root = root.unwrap_or(crate::engine::tree::Node::directory(0o755));
+        let upper = engine.snapshots.upper(sandbox, &root, self.image.epoch())?;
+        let mut mounts = order.mounts.list;
+        let scratch = match &order.script {
+            Some((name, text)) => {
+                let scratch = engine.snapshots.scratch()?;
+                mounts.push(script_mount(scratch.path(), name, text)?);
+                Some(scratch)
+            }
+            None => None,
+        };
+        let limits = watch.limits();
+        let spec = RunSpec {
+            lower,
+            upper: upper.upper(),
+            work: upper.work(),
+            argv: order.argv.clone(),
+            env: self.run_env(order.env, &user),
+            cwd,
+            uid: user.uid,
+            gid: user.gid,
+            groups: user.groups.clone(),
+            hostname: HOSTNAME.into(),
+            mounts,
+            stdin: Vec::new(),
+            limits: StepLimits {
+                memory_bytes: limits.memory_bytes,
+                cpus: limits.cpus,
+                pids: limits.pids,
+                deadline: watch.deadline(),
+                disk_bytes: watch.layer_bytes_left(),
+                inodes: limits.inodes,
+                log_bytes: limits.log_bytes,
+            },
+        };
+        let observer = Told {
+            step: step.number,
+            build,
+            last: RefCell::default(),
+        };
+        let outcome = sandbox.run(&spec, &observer, watch.cancel());
+        let outcome = outcome.map_err(|e| sandbox_fault(e, &order.argv))?;
+        drop((turn, scratch));
+        observer.finish(&outcome);
+        judge(&outcome, &order.argv, watch)?;
+        let record = self.take(sandbox, &upper, &tree, &user)?;
+        engine.snapshots.keep_step(key, &record)?;
+        Ok(Made {
+            record,
+            cached: false,
+            created_by,
+        })
+    }
+
+    fn run_order(&self, step: &PlannedStep) -> Result<Order, Fault> {
+        let program = step
+            .program
+            .as_ref()
+            .ok_or_else(|| Fault::Host("a RUN without a program".into()))?;
+        let mut script = None;
+        let argv = match program {
+            Program::Exec(words) => words.iter().map(|w| w.text.clone()).collect(),
+            Program::Shell { text, .. } => {
+                let mut argv = self.image.shell();
+                argv.push(text.clone());
+                argv
+            }
+            Program::Script { name, text, .. } => {
+                // A name is one part of a path: what stands before a slash would be a folder that is not there.
+                let name = name.rsplit('/').next().unwrap_or_default();
+                let name = if name.is_empty() { "script" } else { name };
+                script = Some((name.to_owned(), text.clone()));
+                vec![format!("{SCRIPTS}/{name}")]
+            }
+        };
+        if argv.is_empty() {
+            return Err(Fault::input("RUN: there is no command"));
+        }
+        let mut env = self.scope.run_environment();
+        if !env.iter().any(|(name, _)| name == "SOURCE_DATE_EPOCH") {
+            let epoch = self.image.epoch().to_string();
+            env.push(("SOURCE_DATE_EPOCH".into(), epoch));
+        }
+        Ok(Order {
+            argv,
+            env,
+            mounts: self.mounts(&step.instruction)?,
+            script,
+        })
+    }
+
+    fn run_env(&self, mut env: Vec<(String, String)>, user: &User) -> Vec<(String, String)> {
+        if !env.iter().any(|(name, _)| name == "HOME") {
+            env.push(("HOME".into(), user.home.clone()));
+        }
+        env
+    }
+
+    fn run_created_by(&self, order: &Order) -> String {
+        let args: Vec<String> = self
+            .scope
+            .declared_args()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let count = if args.is_empty() {
+            None
+        } else {
+            Some(format!("|{}", args.len()))
+        };
+        let words: Vec<String> = ["RUN".to_owned()]
+            .into_iter()
+            .chain(count)
+            .chain(args)
+            .chain(order.argv.iter().cloned())
+            .collect();
+        format!("{} # buildkit", words.join(" "))
+    }
+
+    /// Makes a layer of what a step changed, and keeps the folder for the next step.
+    fn take(
+        &self,
+        sandbox: &Sandbox,
+        upper: &Upper,
+        tree: &Tree,
+        user: &User,
+    ) -> Result<Record, Fault> {
+        let path = upper.upper();
+        if std::fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none()) {
+            return Ok(Record { layer: None });
+        }
+        let engine = self.build.engine;
+        let watch = self.build.watch;
+        let mut layer = LayerBuilder::new(&engine.store, self.image.epoch(), watch)?;
+        let packed = Packed {
+            upper: &path,
+            tree,
+            user: (user.uid, user.gid),
+            mtime: self.image.epoch(),
+        };
+        pack(sandbox, &packed, &mut layer, watch)?;
+        let Some((layer, index)) = layer.finish()? else {
+            return Ok(Record { layer: None });
+        };
+        engine.snapshots.keep_index(layer.diff_id, index)?;
+        engine.snapshots.adopt(upper, &layer)?;
+        Ok(Record { layer: Some(layer) })
+    }
+}
+
+/// How many steps run at the same time: as many as the build may use cores.
+fn side_by_side(watch: &Watch) -> usize {
+    // A whole number of a few cores.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped"
+    )]
+    let cpus = watch.limits().cpus.clamp(1.0, 64.0) as usize;
+    cpus
+}
+
+fn check_folder(tree: &Tree, cwd: &str) -> Result<(), Fault> {
+    let path = resolve(tree, &clean(cwd.as_bytes()))?;
+    if tree.find(&path).is_some_and(|f| f.node.is_directory()) {
+        return Ok(());
+    }
+    Err(
+        Fault::input(format!("the working directory {cwd} is not in the image"))
+            .help(format!("make it with WORKDIR {cwd}")),
+    )
+}
+
+fn script_mount(folder: &std::path::Path, name: &str, text: &str) -> Result<Mount, Fault> {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.join("script");
+    let write = || -> std::io::Result<()> {
+        std::fs::write(&path, text)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
+    };
+    write().map_err(|e| Fault::host("write", &path, &e))?;
+    Ok(Mount::Bind {
+        source: path,
+        target: format!("{SCRIPTS}/{name}"),
+        read_only: true,
+    })
+}
+
+fn sandbox_fault(error: SandboxError, argv: &[String]) -> Fault {
+    match error {
+        SandboxError::Cancelled => Fault::Cancelled,
+        // What the specification says comes from the Dockerfile.
+        SandboxError::Invalid(reason) => Fault::input(format!(
+            "process {:?} can't be run: {reason}",
+            argv.join(" ")
+        )),
+        error => Fault::Host(error.to_string()),
+    }
+}
+
+/// What a step's end means for the build.
+fn judge(outcome: &Outcome, argv: &[String], watch: &Watch) -> Result<(), Fault> {
+    let failed = |code: i32| {
+        if let Some(host) = outcome.refused.first() {
+            return Fault::input(format!("network disabled — connection refused to {host}")).help(
+                "put what the build downloads into the context, or ask for network with --requires-network",
+            );
+        }
+        let command = argv.join(" ");
+        let message =
+            format!("process {command:?} did not complete successfully: exit code: {code}");
+        Fault::input(message).help("the step's output says why")
+    };
+    let limits = watch.limits();
+    match outcome.ending {
+        Ending::Exited(0) => Ok(()),
+        Ending::Exited(code) => Err(failed(code)),
+        Ending::Signalled(signal) => Err(failed(128 + signal)),
+        Ending::Memory => Err(Fault::Memory {
+            gigabytes: gigabytes(limits.memory_bytes),
+        }),
+        Ending::Time => Err(watch.time_up()),
+        Ending::Disk => Err(watch.layers_full()),
+        Ending::Inodes => Err(Fault::input(format!(
+            "build exceeded limit of {} files in a step",
+            limits.inodes
+        ))),
+        Ending::Pids => Err(Fault::input(format!(
+            "build exceeded limit of {} processes",
+            limits.pids
+        ))
+        .help("run fewer at once, for example with make -j2")),
+        Ending::Cancelled => Err(Fault::Cancelled),
+    }
+}
+
+/// `4`, or `0.25` where it is no whole number.
+fn gigabytes(bytes: u64) -> String {
+    let whole = bytes / GIB;
+    let hundredths = (bytes % GIB) * 100 / GIB;
+    if hundredths == 0 && whole > 0 {
+        return whole.to_string();
+    }
+    let text = format!("{whole}.{hundredths:02}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Passes on what a step prints and uses.
+struct Told<'a> {
+    step: u32,
+    build: &'a Build<'a>,
+    last: RefCell<StepUsage>,
+}
+
+impl Told<'_> {
+    fn finish(&self, outcome: &Outcome) {
+        self.usage(outcome.usage);
+        if outcome.log_cut {
+            let text = format!(
+                "output cut after {} MiB",
+                self.build.watch.limits().log_bytes >> 20
+            );
+            self.build.events.emit(Happening::Log {
+                step: self.step,
+                stream: Stream::Stderr,
+                text,
+            });
+        }
+    }
+}
+
+impl Observer for Told<'_> {
+    fn line(&self, stream: Stream, line: &[u8]) {
+        self.build.events.emit(Happening::Log {
+            step: self.step,
+            stream,
+            text: String::from_utf8_lossy(line).into_owned(),
+        });
+    }
+
+    fn usage(&self, usage: StepUsage) {
+        if self.last.replace(usage) == usage {
+            return;
+        }
+        let watch = self.build.watch;
+        let milliseconds =
+            |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+        self.build.events.emit(Happening::Usage(Usage {
+            elapsed_ms: milliseconds(watch.elapsed()),
+            memory_bytes: usage.memory_bytes,
+            memory_peak_bytes: watch.memory_peak(usage.memory_peak_bytes),
+            cpu_ms: milliseconds(usage.cpu),
+            layer_bytes: watch.layer_bytes() + usage.disk_bytes,
+            pids: usage.pids,
+        }));
+    }
+
+    fn refused(&self, host: &str) {
+        self.build.events.emit(Happening::Log {
+            step: self.step,
+            stream: Stream::Stderr,
+            text: format!("network disabled — connection refused to {host}"),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_memory_limit_is_named_in_gigabytes() {
+        for (bytes, text) in [
+            (4 * GIB, "4"),
+            (GIB / 2, "0.5"),
+            (GIB / 4, "0.25"),
+            (3 * GIB / 2, "1.5"),
+            (64 << 20, "0.06"),
+        ] {
+            assert_eq!(gigabytes(bytes), text);
+        }
+    }
+}
