@@ -37,7 +37,7 @@ use output::Output;
 /// If this process was started as the inside of a sandbox, does that and gives its exit code. Call it before anything
 /// else: no thread may have been started.
 pub fn inside_of_a_sandbox() -> Option<i32> {
-    sandbox::child(engine::embedded::JOBS)
+    sandbox::child(engine::JOBS)
 }
 
 /// Runs the command line `arguments`, the program's name first.

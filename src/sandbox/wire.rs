@@ -120,20 +120,23 @@ pub struct Measure {
     pub cpu_ms: u64,
 }
 
-/// Writes an order, its seccomp filters, and a job's arguments into a memory file.
+/// Writes an order, its seccomp filters, and a job's arguments into a memory file: the length and the text of each,
+/// in this order.
 pub fn pack(order: &Order, filters: &[&[sock_filter]], arguments: &[u8]) -> io::Result<OwnedFd> {
+    let head = serde_json::to_vec(order)?;
+    let mut bytes = Vec::with_capacity(head.len() + arguments.len() + (64 << 10));
+    let mut add = |part: &[u8]| {
+        bytes.extend((part.len() as u64).to_le_bytes());
+        bytes.extend(part);
+    };
+    add(&head);
+    add(arguments);
+    for filter in filters {
+        add(&flat(filter));
+    }
     let file = rustix::fs::memfd_create("flareo-order", rustix::fs::MemfdFlags::CLOEXEC)?;
     let mut file = std::fs::File::from(file);
-    let head = serde_json::to_vec(&(
-        order,
-        filters
-            .iter()
-            .map(|filter| flat(filter))
-            .collect::<Vec<_>>(),
-    ))?;
-    file.write_all(&(head.len() as u64).to_le_bytes())?;
-    file.write_all(&head)?;
-    file.write_all(arguments)?;
+    file.write_all(&bytes)?;
     file.rewind()?;
     Ok(file.into())
 }
@@ -147,44 +150,47 @@ pub struct Unpacked {
 
 /// Reads what [`pack`] wrote.
 pub fn unpack(file: OwnedFd) -> io::Result<Unpacked> {
-    let mut file = std::fs::File::from(file);
-    let mut length = [0; 8];
-    file.read_exact(&mut length)?;
-    let mut head = Vec::new();
-    Read::by_ref(&mut file)
-        .take(u64::from_le_bytes(length))
-        .read_to_end(&mut head)?;
-    let mut arguments = Vec::new();
-    file.read_to_end(&mut arguments)?;
-    let (order, filters): (Order, Vec<Vec<u64>>) = serde_json::from_slice(&head)?;
-    let filters = filters.iter().map(|filter| instructions(filter)).collect();
+    let mut bytes = Vec::new();
+    std::fs::File::from(file).read_to_end(&mut bytes)?;
+    let mut parts = Vec::new();
+    let mut rest = bytes.as_slice();
+    while let Some((length, after)) = rest.split_first_chunk() {
+        let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        let (part, after) = after
+            .split_at_checked(length)
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        parts.push(part);
+        rest = after;
+    }
+    let [head, arguments, filters @ ..] = parts.as_slice() else {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    };
     Ok(Unpacked {
-        order,
-        filters,
-        arguments,
+        order: serde_json::from_slice(head)?,
+        filters: filters.iter().map(|filter| instructions(filter)).collect(),
+        arguments: arguments.to_vec(),
     })
 }
 
-/// One number an instruction.
-fn flat(filter: &[sock_filter]) -> Vec<u64> {
-    filter
-        .iter()
-        .map(|i| {
-            u64::from(i.code) << 48 | u64::from(i.jt) << 40 | u64::from(i.jf) << 32 | u64::from(i.k)
-        })
-        .collect()
+/// Eight bytes an instruction, as the kernel has them.
+fn flat(filter: &[sock_filter]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(filter.len() * 8);
+    for instruction in filter {
+        bytes.extend(instruction.code.to_le_bytes());
+        bytes.extend([instruction.jt, instruction.jf]);
+        bytes.extend(instruction.k.to_le_bytes());
+    }
+    bytes
 }
 
-fn instructions(flat: &[u64]) -> Vec<sock_filter> {
-    let low = |n: u64, bits: u32| n & ((1 << bits) - 1);
-    flat.iter()
-        .map(|n| sock_filter {
-            code: low(n >> 48, 16) as u16,
-            jt: low(n >> 40, 8) as u8,
-            jf: low(n >> 32, 8) as u8,
-            k: low(*n, 32) as u32,
-        })
-        .collect()
+fn instructions(flat: &[u8]) -> Vec<sock_filter> {
+    let instruction = |[c0, c1, jt, jf, k0, k1, k2, k3]: &[u8; 8]| sock_filter {
+        code: u16::from_le_bytes([*c0, *c1]),
+        jt: *jt,
+        jf: *jf,
+        k: u32::from_le_bytes([*k0, *k1, *k2, *k3]),
+    };
+    flat.as_chunks().0.iter().map(instruction).collect()
 }
 
 /// Sends a packet.

@@ -18,8 +18,10 @@ macro_rules! for_everybody {
     )* };
 }
 
+mod escapes;
 mod ground;
+mod jobs;
 mod limits;
 mod network;
-mod scratch;
+mod orphans;
 mod steps;

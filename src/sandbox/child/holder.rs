@@ -65,6 +65,8 @@ pub fn run(
             },
         );
     }
+    // Under memory pressure of the whole host, the step goes first.
+    let _ = fs::write("/proc/self/oom_score_adj", "500");
     own_the_output(order, matches!(order.ids, Ids::Shifted { .. }));
     if matches!(order.ids, Ids::Shifted { .. }) {
         // A namespace of root's first: only what is opened in one can be bound in it.

@@ -67,8 +67,6 @@ fn prepare(
     if let Some(stdin) = stdin {
         rustix::stdio::dup2_stdin(stdin).at(|| "hand over the standard input".into())?;
     }
-    // Under memory pressure of the whole host, the step goes first.
-    let _ = fs::write("/proc/self/oom_score_adj", "500");
     limit(&order.limits)?;
     rustix::process::chdir(&order.cwd).at(|| format!("change to the folder {}", order.cwd))?;
 
