@@ -13,7 +13,7 @@ use crate::model::{Reference, Slug, State, SubmissionId};
 #[command(
     name = "flareo",
     version,
-    arg_required_else_help = false,
+    disable_help_subcommand = true,
     max_term_width = 100
 )]
 pub struct Arguments {

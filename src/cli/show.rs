@@ -25,7 +25,7 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
         sanitise(&row.submitter.0),
         time(row.created_at)
     ));
-    let mut fact = |name: &str, value: String| {
+    let fact = |name: &str, value: String| {
         output.say(&format!("{} {value}", output.paint(Role::Faint, &format!("{name:>10}"))));
     };
     fact("context", format!("{} ({} entries, {})", row.context, row.context_entries, size(row.context_bytes)));
