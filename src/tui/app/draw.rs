@@ -18,7 +18,10 @@ impl App {
         let mut ink = Ink::new(buffer, &self.theme);
         if width < SMALLEST.0 || height < SMALLEST.1 {
             ink.put(whole, 0, "too small for flareo", Role::Strong);
-            let text = format!("{width}×{height}; {}×{} will do", SMALLEST.0, SMALLEST.1);
+            let text = format!(
+                "{width} by {height}; {} by {} will do",
+                SMALLEST.0, SMALLEST.1
+            );
             ink.put(whole, 1, &text, Role::Dim);
             return;
         }

@@ -217,7 +217,7 @@ impl Deciding {
                 .iter()
                 .map(|r| ((*r).to_owned(), Role::Bad))
                 .collect(),
-            (None, true) => vec![("deciding…".to_owned(), Role::Dim)],
+            (None, true) => vec![("one moment".to_owned(), Role::Dim)],
             (None, false) => Vec::new(),
         };
         let hint = format!(

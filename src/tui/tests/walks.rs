@@ -52,7 +52,7 @@ fn desks() -> impl Strategy<Value = fn() -> Sample> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
     #[test]
     fn any_walk_ends_well(desk in desks(), walk in proptest::collection::vec(moves(), 0..60), ascii in any::<bool>()) {
         let desk = Arc::new(desk());

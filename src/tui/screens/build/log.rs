@@ -198,7 +198,7 @@ fn shown(at: u64, event: &Event) -> Option<LogLine> {
                 text += &format!(" (line {place})");
             }
             if !help.is_empty() {
-                text += &format!(" — {help}");
+                text += &format!(". {help}");
             }
             line(Gutter::Word("end"), clean(&text), Role::Bad)
         }

@@ -118,12 +118,13 @@ impl Build {
         if let Some(slug) = slug {
             slug.clone_into(&mut self.slug);
         }
-        self.outdated = true;
+        self.outdate();
     }
 
-    /// Something changed at the desk: the build may have gone on.
-    pub const fn outdate(&mut self) {
+    /// Something changed at the desk: the build may have gone on, and what failed may work.
+    pub fn outdate(&mut self) {
         self.outdated = true;
+        self.error = None;
     }
 
     /// Nobody looks any more.

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use similar::{Algorithm, ChangeTag, TextDiff};
+use similar::{Algorithm, ChangeTag, DiffTag, TextDiff};
 
 use crate::logs::sanitise;
 use crate::model::view::ReviewPage;
@@ -14,8 +14,11 @@ use crate::tui::ink::columns;
 /// How long the search for the smallest difference may take; after that, any difference will do.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// Longer lines are compared as a whole.
+/// Longer lines are shown as a whole.
 const FINE: usize = 1000;
+
+/// With more lines that changed, it is no more said what changed within them.
+const FEW: usize = 1000;
 
 /// A page with all that it takes to draw it.
 #[derive(Clone)]
@@ -138,8 +141,15 @@ fn compare(old: &str, new: &str) -> Vec<Change> {
         .timeout(PATIENCE)
         .diff_lines(old, new);
     let mut changes = Vec::new();
+    // Within lines is looked only where that is read by people, and done in no time.
+    let changed: usize = diff
+        .ops()
+        .iter()
+        .filter(|op| op.tag() != DiffTag::Equal)
+        .map(|op| op.old_range().len() + op.new_range().len())
+        .sum();
     for op in diff.ops() {
-        let fine = op.old_range().len().max(op.new_range().len()) < 200;
+        let fine = changed < FEW && op.tag() != DiffTag::Equal;
         if fine {
             for change in diff.iter_inline_changes(op) {
                 let (sign, number) = signed(change.tag(), change.old_index(), change.new_index());

@@ -61,7 +61,7 @@ impl Review {
     }
 
     /// The rows of a finding below its first one; none while it is folded.
-    fn finding_rows(&self, n: usize, finding: &Finding, width: u16) -> Vec<String> {
+    pub(super) fn finding_rows(&self, n: usize, finding: &Finding, width: u16) -> Vec<String> {
         let mut rows = vec![String::new()];
         if self.unfolded.contains(&n) {
             let first = usize::from(width.saturating_sub(if width < 60 { 22 } else { 27 }));

@@ -276,6 +276,8 @@ impl Screen for Review {
             .settle(self.source.rows.len(), parts.source.height.into());
         self.finding
             .settle(dossier.page.findings.len(), parts.findings.height.into());
+        self.show_chosen_finding(parts);
+        let Some(dossier) = &self.dossier else { return };
         if let Some(glyphs) = self.glyphs
             && (self.facts.is_empty() || self.facts_width != parts.facts.width)
         {
@@ -306,6 +308,24 @@ impl Screen for Review {
 }
 
 impl Review {
+    /// What is unfolded above the chosen finding must not push it out of sight.
+    fn show_chosen_finding(&mut self, parts: Parts) {
+        let Some(dossier) = &self.dossier else { return };
+        let findings = &dossier.page.findings;
+        let rows = |n: usize| {
+            self.finding_rows(n, &findings[n], parts.findings.width)
+                .len()
+        };
+        let chosen = self.finding.at;
+        let mut above: usize = (self.finding.top..chosen).map(rows).sum();
+        let mut top = self.finding.top;
+        while top < chosen && above + rows(chosen) > usize::from(parts.findings.height) {
+            above -= rows(top);
+            top += 1;
+        }
+        self.finding.top = top;
+    }
+
     fn toggle_fold(&mut self) {
         if !self.unfolded.remove(&self.finding.at) {
             self.unfolded.insert(self.finding.at);
