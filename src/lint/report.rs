@@ -1,0 +1,164 @@
+//! Findings in order, for people and for programs.
+//!
+//! Whatever a Dockerfile holds, no control character of it reaches the terminal: every text passes through
+//! [`harmless`] on its way out.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::dockerfile::excerpt::{Excerpt, harmless};
+use crate::dockerfile::place::Places;
+use crate::model::{Finding, Severity};
+
+/// What lint has to say about one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The file's name, as findings show it.
+    pub name: String,
+    /// The file's text, without a byte-order mark: what the findings' places count in.
+    pub text: String,
+    /// Sorted by place, none twice.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    pub(super) fn new(name: &str, text: String, mut findings: Vec<Finding>) -> Self {
+        findings.sort_by(|a, b| {
+            let key = |f: &Finding| (f.span.line, f.span.column, f.span.start, f.span.end);
+            (key(a), &a.rule, b.severity, &a.message).cmp(&(
+                key(b),
+                &b.rule,
+                a.severity,
+                &b.message,
+            ))
+        });
+        findings.dedup_by(|b, a| {
+            (&a.rule, a.span, &a.message, &a.help) == (&b.rule, b.span, &b.message, &b.help)
+        });
+        Self {
+            name: name.to_owned(),
+            text,
+            findings,
+        }
+    }
+
+    /// Whether something stands in the way of an approval.
+    pub fn blocked(&self) -> bool {
+        self.findings.iter().any(|f| f.severity == Severity::Block)
+    }
+
+    /// Whether the file could not be read at all: then it can't be queued.
+    pub fn unreadable(&self) -> bool {
+        self.findings.iter().any(|f| f.rule == "PARSE")
+    }
+
+    /// How many findings weigh that much.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings
+            .iter()
+            .filter(|f| f.severity == severity)
+            .count()
+    }
+
+    /// The findings for people: each with its line, carets under the place, and what to do.
+    pub fn human(&self, color: bool) -> String {
+        let places = Places::new(&self.text);
+        let mut out = String::new();
+        for finding in &self.findings {
+            self.show(&mut out, finding, &places, color);
+        }
+        let summary = [Severity::Block, Severity::Warn, Severity::Advice]
+            .map(|s| (self.count(s), s))
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, s)| format!("{count} {}", s.word()))
+            .collect::<Vec<_>>();
+        let name = harmless(&self.name);
+        // Writing to a String can't fail.
+        let _ = if summary.is_empty() {
+            writeln!(out, "{name}: nothing to find fault with")
+        } else {
+            writeln!(out, "{name}: {}", summary.join(", "))
+        };
+        out
+    }
+
+    fn show(&self, out: &mut String, finding: &Finding, places: &Places, color: bool) {
+        let span = finding.span;
+        let line = places.line_text(&self.text, span.line);
+        let column = (span.column as usize).saturating_sub(1);
+        let from = line
+            .char_indices()
+            .nth(column)
+            .map_or(line.len(), |(i, _)| i);
+        let shown = Excerpt::new(line, from..from.saturating_add(span.len().max(1)));
+        let (start, end) = if color {
+            (style(finding.severity), "\u{1b}[0m")
+        } else {
+            ("", "")
+        };
+        let number = span.line.to_string();
+        let margin = " ".repeat(number.len());
+        let _ = writeln!(
+            out,
+            "{start}{}[{}]{end}: {}",
+            finding.severity.word(),
+            harmless(&finding.rule),
+            harmless(&finding.message)
+        );
+        let _ = writeln!(
+            out,
+            "{margin}--> {}:{}:{}",
+            harmless(&finding.file),
+            span.line,
+            span.column
+        );
+        let _ = writeln!(out, "{margin} |");
+        let _ = writeln!(out, "{number} | {}", shown.line);
+        let _ = writeln!(out, "{margin} | {start}{}{end}", shown.carets);
+        if !finding.help.is_empty() {
+            let _ = writeln!(out, "{margin} = fix: {}", harmless(&finding.help));
+        }
+        out.push('\n');
+    }
+
+    /// The findings for programs.
+    pub fn json(&self) -> Value {
+        json(std::slice::from_ref(self))
+    }
+}
+
+const fn style(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Block => "\u{1b}[1;31m",
+        Severity::Warn => "\u{1b}[1;33m",
+        Severity::Advice => "\u{1b}[1;36m",
+    }
+}
+
+/// One document for several files: `{"blocked":…,"findings":[…]}`.
+pub fn json(reports: &[Report]) -> Value {
+    let findings: Vec<Value> = reports
+        .iter()
+        .flat_map(|r| &r.findings)
+        .map(|f| {
+            json!({
+                "rule": f.rule,
+                "severity": f.severity.word(),
+                "file": f.file,
+                "line": f.span.line,
+                "column": f.span.column,
+                "message": f.message,
+                "fixable": f.patch.is_some(),
+                "help": f.help,
+                "start": f.span.start,
+                "end": f.span.end,
+            })
+        })
+        .collect();
+    json!({
+        "blocked": reports.iter().any(Report::blocked),
+        "findings": findings,
+    })
+}
