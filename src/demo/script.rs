@@ -45,7 +45,7 @@ pub fn play(stage: &Stage, width: u16, height: u16, show: &mut dyn FnMut(Scene))
     act.scene("queue", show);
 
     // The first one is fine: read it, approve it.
-    act.press("G enter")?;
+    act.press("g enter")?;
     act.scene("review-greeter", show);
     act.press("a")?;
     act.scene("approving", show);
@@ -129,7 +129,7 @@ impl Act {
 
     /// From the queue: filters by `slug`, opens the row, and drops the filter.
     fn open(&mut self, slug: &str) -> Result<(), SiteError> {
-        self.press("1 /")?;
+        self.press("1 esc /")?;
         self.session.write(slug);
         self.press("enter enter")
     }

@@ -57,7 +57,7 @@ impl Fixture {
     }
 
     fn submit(&self, slug: &str) -> Submission {
-        self.queue.submit(&new(slug), &[]).unwrap().0
+        self.queue.submit(&new(slug), |_, _| None).unwrap().0
     }
 
     fn approved(&self, slug: &str) -> Submission {

@@ -109,7 +109,7 @@ fn a_mail_has_one_sender_at_a_time_and_outlives_a_dead_one() {
         subject: "s".into(),
         body: "b".into(),
     };
-    f.queue.submit(&new("foo"), &[mail]).unwrap();
+    f.queue.submit(&new("foo"), |_, _| Some(mail)).unwrap();
     let taken = f.queue.take_mails(5, LEASE).unwrap();
     assert_eq!(taken.len(), 1);
     assert_eq!(f.second().take_mails(5, LEASE).unwrap(), []);

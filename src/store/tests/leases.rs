@@ -173,7 +173,7 @@ fn processes_that_race_for_work_get_different_rows() {
     let f = Fixture::new();
     let queue = Queue::open(&f.path(), Arc::new(SystemClock)).unwrap();
     for n in 0..20 {
-        let (row, _) = queue.submit(&new(&format!("m{n}")), &[]).unwrap();
+        let (row, _) = queue.submit(&new(&format!("m{n}")), |_, _| None).unwrap();
         queue
             .transition(&Transition::new(&row, &Actor::new("bob"), approve(&row)))
             .unwrap();

@@ -66,7 +66,7 @@ fn attempt(f: &Fixture, queue: &Queue, step: &Try) {
     let rows = all(queue);
     let pick = |row: usize| rows.get(row % rows.len().max(1)).cloned();
     let refused = match *step {
-        Try::Submit(slug) => queue.submit(&new(&format!("m{slug}")), &[]).err(),
+        Try::Submit(slug) => queue.submit(&new(&format!("m{slug}")), |_, _| None).err(),
         Try::Decide {
             row,
             who,

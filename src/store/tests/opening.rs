@@ -69,7 +69,7 @@ fn many_may_make_the_same_database_at_once() {
                 let (path, clock) = (&path, clock.clone());
                 scope.spawn(move || {
                     let queue = Queue::open(path, clock).unwrap();
-                    queue.submit(&new(&format!("m{n}")), &[]).unwrap();
+                    queue.submit(&new(&format!("m{n}")), |_, _| None).unwrap();
                 });
             }
         });
@@ -111,7 +111,7 @@ fn a_full_disk_changes_nothing_and_says_so() {
         },
         ..new("bar")
     };
-    let error = f.queue.submit(&big, &[]).unwrap_err();
+    let error = f.queue.submit(&big, |_, _| None).unwrap_err();
     assert!(matches!(error, StoreError::DiskFull { .. }), "{error}");
     assert_eq!(f.queue.verify_audit().unwrap(), before);
     assert_eq!(f.queue.counts().unwrap().total(), 1);
@@ -125,6 +125,6 @@ fn a_change_of_any_handle_is_noticed_once() {
     f.submit("foo");
     assert!(changes.any().unwrap());
     assert!(!changes.any().unwrap());
-    f.second().submit(&new("bar"), &[]).unwrap();
+    f.second().submit(&new("bar"), |_, _| None).unwrap();
     assert!(changes.any().unwrap());
 }
