@@ -40,25 +40,17 @@ impl Support {
 
     /// One line for each capability.
     pub fn checks(&self) -> Vec<Check> {
+        const DELEGATE: &str = "run as root, or in a cgroup of your own (systemd-run --user --scope -p Delegate=yes flareo …)";
+        let watched = "watched several times a second; no cgroup holds it";
         vec![
             self.ids_check(),
-            limit(
-                "sandbox: memory limit",
-                self.memory,
-                &self.cgroups,
-                "run as root, or in a delegated cgroup (systemd-run --user --scope -p Delegate=yes flareo …)",
-            ),
-            limit(
+            self.limit("sandbox: memory limit", self.memory, watched, DELEGATE),
+            self.limit("sandbox: process limit", self.pids, watched, DELEGATE),
+            self.limit(
                 "sandbox: CPU limit",
                 self.cpus,
-                &self.cgroups,
-                "run as root, or in a delegated cgroup; without, a step is bound to as many cores as it may use",
-            ),
-            limit(
-                "sandbox: process limit",
-                self.pids,
-                &self.cgroups,
-                "run as root, or in a delegated cgroup",
+                "a step is bound to as many cores as it may use; it could unbind itself",
+                DELEGATE,
             ),
             check(
                 "sandbox: time, disk and output limits",
@@ -67,6 +59,19 @@ impl Support {
                 "",
             ),
         ]
+    }
+
+    fn limit(&self, name: &str, held: Held, watched: &str, help: &str) -> Check {
+        match held {
+            Held::Kernel => check(
+                name,
+                CheckStatus::Ok,
+                &format!("held by the kernel (cgroup {})", self.cgroups),
+                "",
+            ),
+            Held::Watched => check(name, CheckStatus::Degraded, watched, help),
+            Held::Absent => check(name, CheckStatus::Missing, "not held", help),
+        }
     }
 
     fn ids_check(&self) -> Check {
@@ -93,24 +98,6 @@ impl Support {
                 "add a range for your user to /etc/subuid and /etc/subgid and install newuidmap (Debian: uidmap), or run as root",
             ),
         }
-    }
-}
-
-fn limit(name: &str, held: Held, cgroups: &str, help: &str) -> Check {
-    match held {
-        Held::Kernel => check(
-            name,
-            CheckStatus::Ok,
-            &format!("held by the kernel (cgroup {cgroups})"),
-            "",
-        ),
-        Held::Watched => check(
-            name,
-            CheckStatus::Degraded,
-            "watched from outside the step; no cgroup to hold it",
-            help,
-        ),
-        Held::Absent => check(name, CheckStatus::Missing, "not held", help),
     }
 }
 

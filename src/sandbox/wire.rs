@@ -81,7 +81,7 @@ pub struct WorkOrder {
 pub enum Report {
     /// The user namespace is there: write its maps.
     Unshared,
-    /// pid 1 was born, with this id outside.
+    /// pid 1 was born, with this id outside; its pidfd comes along.
     Born(i32),
     /// The sockets of the refusing network, in this order, as far as they could be made.
     Network {

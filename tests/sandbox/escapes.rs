@@ -5,8 +5,47 @@ use std::process::Command;
 
 use flareo::sandbox::spec::{Ending, Mount};
 
+use super::ground::{Ground, Test, Who, run_as};
+
+/// The same probes without the sandbox: some get through, else the test below proves nothing. In namespaces of an
+/// ordinary user only, because as root they would change the host.
+#[test]
+fn the_probes_prove_something() {
+    const TEST: Test = |ground| {
+        assert_ne!(rustix::process::geteuid().as_raw(), 0, "never as root");
+        let Some(program) = probes(ground) else {
+            return;
+        };
+        let spaces = [
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--net",
+            "--ipc",
+            "--uts",
+        ];
+        let Ok(output) = Command::new("unshare").args(spaces).arg(program).output() else {
+            println!("skipped: no unshare");
+            return;
+        };
+        let text = String::from_utf8_lossy(&output.stdout);
+        let through = text
+            .lines()
+            .filter(|line| line.starts_with("THROUGH "))
+            .count();
+        assert!(through >= 8, "{text}");
+    };
+    run_as(
+        Who::Plain,
+        concat!(module_path!(), "::the_probes_prove_something"),
+        TEST,
+    );
+}
+
 /// Compiles the probes, once a test.
-fn probes(ground: &super::ground::Ground) -> Option<PathBuf> {
+fn probes(ground: &Ground) -> Option<PathBuf> {
     let program = ground.path().join("probes");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sandbox/probes.c");
     let made = Command::new("cc")
@@ -31,16 +70,6 @@ for_everybody! {
         let through: Vec<&str> = ran.out.lines().filter(|line| !line.starts_with("ok ")).collect();
         assert!(through.is_empty(), "{through:#?}");
         assert!(ran.out.lines().count() >= 40, "{}", ran.out);
-    };
-
-    the_probes_prove_something: |ground| {
-        // The same probes on the host itself: some get through, else the test above proves nothing.
-        let Some(program) = super::probes(ground) else { return };
-        let output = Command::new("unshare").args(["--user", "--map-root-user", "--mount", "--pid", "--fork", "--net", "--ipc"]).arg(program).output();
-        let Ok(output) = output else { println!("skipped: no unshare"); return };
-        let text = String::from_utf8_lossy(&output.stdout);
-        let through = text.lines().filter(|line| line.starts_with("THROUGH ")).count();
-        assert!(through >= 8, "{text}");
     };
 
     files_of_the_host_are_not_to_be_seen: |ground| {

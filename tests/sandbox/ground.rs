@@ -137,6 +137,17 @@ impl Ground {
         })
     }
 
+    /// The same ground under another sandbox.
+    pub fn with(&self, sandbox: Sandbox) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self {
+            sandbox,
+            base: self.base.clone(),
+            dir,
+            number: RefCell::new(0),
+        }
+    }
+
     /// A command that sleeps for a minute, and that no other test runs.
     pub fn nap(&self) -> String {
         format!("sleep 61.{}", std::process::id())

@@ -4,8 +4,10 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use flareo::model::event::Cancel;
-use flareo::sandbox::Held;
 use flareo::sandbox::spec::Ending;
+use flareo::sandbox::{Held, Sandbox, Settings};
+
+use super::ground::{Ground, Test, Who, run_as, settings};
 
 /// Doubles a shell variable until memory ends.
 const GLUTTON: &str = "x=0123456789abcdef; while true; do x=$x$x; done";
@@ -126,8 +128,29 @@ for_everybody! {
     };
 }
 
+/// Root where no cgroup can be made, as in many containers.
+#[test]
+fn without_cgroups_the_limits_are_watched() {
+    const TEST: Test = |ground| {
+        let settings = Settings {
+            cgroups: false,
+            ..settings()
+        };
+        let ground = ground.with(Sandbox::open(settings).unwrap());
+        assert_eq!(ground.sandbox.support().memory, Held::Watched);
+        let mut spec = ground.script(GLUTTON);
+        spec.limits.memory_bytes = 64 << 20;
+        assert_eq!(ground.run(&spec).outcome.ending, Ending::Memory);
+        let mut spec =
+            ground.script("i=0; while [ $i -lt 40 ]; do sleep 5 & i=$((i+1)); done; sleep 3");
+        spec.limits.pids = 20;
+        assert_eq!(ground.run(&spec).outcome.ending, Ending::Pids);
+    };
+    run_as(Who::Root, "", TEST);
+}
+
 /// None of the sleepers of this test is alive.
-fn nobody_is_left(ground: &super::ground::Ground) {
+fn nobody_is_left(ground: &Ground) {
     let nap = ground.nap().replace(' ', "\0");
     let sleepers: Vec<String> = fs::read_dir("/proc")
         .unwrap()

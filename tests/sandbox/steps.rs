@@ -167,6 +167,12 @@ for_everybody! {
         assert!(refuse(|spec| spec.hostname = "x".repeat(65)).contains("hostname"));
         assert!(refuse(|spec| spec.lower.push("/no/such/layer".into())).contains("/no/such/layer"));
         assert!(refuse(|spec| spec.mounts = vec![Mount::Tmpfs { target: "/../x".into(), bytes: 1 }]).contains("no place"));
+        for target in ["/proc", "/proc/sys", "/bin/../sys/kernel"] {
+            let mut spec = ground.argv(&["true"]);
+            spec.mounts = vec![Mount::Tmpfs { target: target.into(), bytes: 1 << 20 }];
+            let error = ground.sandbox.run(&spec, &crate::sandbox::ground::Deaf, &flareo::model::event::Cancel::default());
+            assert!(error.is_err(), "{target}");
+        }
     };
 
     output_is_cut_at_its_limit: |ground| {
@@ -177,4 +183,17 @@ for_everybody! {
         assert!(ran.outcome.log_cut && ran.out.len() <= 1001, "{}", ran.out.len());
         assert_eq!(ground.left_in(&spec), ["flag"]);
     };
+}
+
+/// A program that does not call `child` is told apart, and does not start itself again and again.
+#[test]
+fn a_program_without_an_inside_is_an_error() {
+    let settings = flareo::sandbox::Settings {
+        program: std::env::current_exe().unwrap(),
+        ..flareo::sandbox::Settings::default()
+    };
+    let error = flareo::sandbox::Sandbox::open(settings)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("Unrecognized option"), "{error}");
 }

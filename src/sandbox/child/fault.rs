@@ -2,6 +2,11 @@
 
 use std::fmt::Display;
 
+use crate::sandbox::wire::Report;
+
+/// The longest reason that is told.
+const LONGEST: usize = 8 << 10;
+
 /// A failure inside, on its way to the host process.
 #[derive(Debug)]
 pub struct Fault {
@@ -14,6 +19,21 @@ impl Fault {
         Self {
             doing: doing.into(),
             reason: reason.to_string(),
+        }
+    }
+}
+
+impl Fault {
+    /// For the host process.
+    pub fn report(mut self) -> Report {
+        let mut end = self.reason.len().min(LONGEST);
+        while !self.reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.reason.truncate(end);
+        Report::Failed {
+            doing: self.doing,
+            reason: self.reason,
         }
     }
 }

@@ -100,14 +100,7 @@ pub fn run(
     match kernel::fork().at(|| "start pid 1".into())? {
         Fork::Child => {
             if let Err(fault) = init::run(&step) {
-                let _ = wire::report(
-                    control,
-                    &Report::Failed {
-                        doing: fault.doing,
-                        reason: fault.reason,
-                    },
-                    &[],
-                );
+                let _ = wire::report(control, &fault.report(), &[]);
             }
             kernel::exit_now(0);
         }
@@ -191,7 +184,8 @@ fn plan(mounts: &[Mount], stage: &mut Stage) -> Result<Vec<Planned>, Fault> {
 fn hold(pid: Pid, mut watch: Watch, control: BorrowedFd<'_>) -> Result<(), Fault> {
     let doing = || "hold the step".to_owned();
     let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).at(doing)?;
-    wire::report(control, &Report::Born(pid.as_raw_nonzero().get()), &[]).at(doing)?;
+    let born = Report::Born(pid.as_raw_nonzero().get());
+    wire::report(control, &born, &[std::os::fd::AsFd::as_fd(&pidfd)]).at(doing)?;
     let alone = |timeout: Duration| -> Option<bool> {
         let mut fds = [
             PollFd::new(&pidfd, PollFlags::IN),

@@ -23,7 +23,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 
 use super::job::Job;
-use super::wire::{self, NAME, Order, Report};
+use super::wire::{self, NAME, Order};
 use fault::{At, Fault};
 
 /// Call this first thing in `main`, before any thread: if this process is the inside of a sandbox, does what it is
@@ -42,14 +42,7 @@ pub fn child(jobs: &[(&str, Job)]) -> Option<i32> {
     Some(match serve(&control, jobs) {
         Ok(()) => 0,
         Err(fault) => {
-            let _ = wire::report(
-                &control,
-                &Report::Failed {
-                    doing: fault.doing,
-                    reason: fault.reason,
-                },
-                &[],
-            );
+            let _ = wire::report(&control, &fault.report(), &[]);
             1
         }
     })

@@ -12,7 +12,7 @@ use seccompiler::sock_filter;
 
 use super::fault::{At, Fault};
 use crate::sandbox::kernel;
-use crate::sandbox::wire::{self, Limits, Report, RunOrder};
+use crate::sandbox::wire::{self, Limits, RunOrder};
 
 /// What Docker leaves to root in a container.
 const CAPABILITIES: CapabilitySet = CapabilitySet::CHOWN
@@ -43,14 +43,7 @@ pub fn become_payload(
     control: BorrowedFd<'_>,
 ) -> i32 {
     if let Err(fault) = prepare(order, filters, stdin) {
-        let _ = wire::report(
-            control,
-            &Report::Failed {
-                doing: fault.doing,
-                reason: fault.reason,
-            },
-            &[],
-        );
+        let _ = wire::report(control, &fault.report(), &[]);
         return 1;
     }
     execute(order)

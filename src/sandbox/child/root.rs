@@ -111,7 +111,7 @@ pub fn build(overlay: &Overlay, names: &Names, planned: &[Planned]) -> Result<Ow
             }
             (Mount::Bind { .. }, None) => continue,
         };
-        put(&made, &root, place)?;
+        put_asked(&made, &root, place)?;
     }
     protect(&root)?;
     Ok(root)
@@ -142,6 +142,20 @@ fn places(names: &Names, planned: &[Planned]) -> Vec<Place> {
         },
     });
     own.into_iter().chain(files).chain(asked).collect()
+}
+
+/// Puts a mount that the specification or the image has a say in: never into /proc or /sys, whose masks it could cover.
+fn put_asked(mount: &OwnedFd, root: &OwnedFd, place: &Place) -> Result<(), Fault> {
+    const PROC: i64 = 0x9fa0;
+    const SYS: i64 = 0x6265_6572;
+    if let Some(spot) = place.find(root) {
+        let doing = || format!("mount on {}", place.path);
+        let kind = rustix::fs::fstatfs(&spot).at(doing)?.f_type;
+        if [PROC, SYS].contains(&kind) {
+            return Err(Fault::new(doing(), "it lies in /proc or /sys"));
+        }
+    }
+    put(mount, root, place)
 }
 
 fn put(mount: &OwnedFd, root: &OwnedFd, place: &Place) -> Result<(), Fault> {
@@ -206,7 +220,8 @@ fn write_names(names: &Names, root: &OwnedFd, places: &[Place]) -> Result<(), Fa
         let file =
             rustix::fs::openat(&folder, name, create, Mode::from_raw_mode(0o644)).at(doing)?;
         rustix::io::write(&file, text.as_bytes()).at(doing)?;
-        put(&mounts::cloned(&folder, name)?, root, place)?;
+        // An image whose /etc/hosts is a link into /proc keeps it.
+        let _ = put_asked(&mounts::cloned(&folder, name)?, root, place);
     }
     Ok(())
 }

@@ -3,5 +3,6 @@
 pub mod launch;
 pub mod lines;
 pub mod maps;
+pub mod order;
 pub mod run;
 pub mod work;

@@ -9,11 +9,11 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use rustix::pipe::PipeFlags;
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::Signal;
 
 use super::launch::Inside;
 use super::lines::{Budget, Lines};
-use super::maps;
+use super::{maps, order};
 use crate::model::event::{Cancel, Stream};
 use crate::sandbox::Sandbox;
 use crate::sandbox::cgroup::Group;
@@ -21,18 +21,14 @@ use crate::sandbox::error::SandboxError;
 use crate::sandbox::refuse::Refused;
 use crate::sandbox::spec::{Ending, Observer, Outcome, RunSpec, StepLimits, StepUsage};
 use crate::sandbox::support::Held;
-use crate::sandbox::wire::{self, Limits, Measure, Order, Report, RunOrder};
+use crate::sandbox::wire::{self, Measure, Order, Report};
 
 /// How often the use is told and the limits are looked at.
 const TICK: Duration = Duration::from_millis(250);
 /// How soon a cancellation is seen.
 const SOON: Duration = Duration::from_millis(100);
-/// A file may be this much longer than all files together, so that who hits this limit has hit the other.
-const FILE_SLACK: u64 = 1 << 20;
 /// Questions and packets that are read at one go.
 const BURST: usize = 64;
-/// The kernel's limit of a hostname.
-const LONGEST_HOSTNAME: usize = 64;
 
 /// Runs a step to its end.
 pub fn run(
@@ -41,13 +37,13 @@ pub fn run(
     observer: &dyn Observer,
     cancel: &Cancel,
 ) -> Result<Outcome, SandboxError> {
-    check(sandbox, spec)?;
+    order::check(sandbox, spec)?;
     let group = sandbox
         .cgroups()
         .map(|cgroups| cgroups.make(&spec.limits))
         .transpose();
     let group = group.map_err(SandboxError::host("make the step's cgroup"))?;
-    let order = Order::Run(Box::new(order(sandbox, spec)));
+    let order = Order::Run(Box::new(order::order(sandbox, spec)));
     let filters = sandbox.filters().for_step(sandbox.ids().is_single());
     let order = wire::pack(&order, &filters, &[]).map_err(SandboxError::host("write the order"))?;
     let stdin = if spec.stdin.is_empty() {
@@ -220,17 +216,7 @@ impl Step<'_> {
                 self.inside.send(b"ids", &[])?;
             }
             Report::Born(pid) => {
-                let doing = "find pid 1 of the step";
-                let process =
-                    Pid::from_raw(pid).ok_or_else(|| SandboxError::Invalid(doing.into()))?;
-                // It is our child's child and can't be reaped before our child says more: the id is its own.
-                let fd = rustix::process::pidfd_open(process, PidfdFlags::empty());
-                match fd {
-                    Ok(fd) => self.pid1 = Some(fd),
-                    // Gone already; the inside says why.
-                    Err(Errno::SRCH) => return Ok(true),
-                    Err(error) => return Err(SandboxError::sys(doing)(error)),
-                }
+                self.pid1 = descriptors.into_iter().next();
                 if let Some(group) = &self.group
                     && let Err(error) = group.take(pid)
                     && error.raw_os_error() != Some(libc::ESRCH)
@@ -365,6 +351,19 @@ impl Step<'_> {
         }
     }
 
+    /// Whether something was printed that nobody read yet. Nobody can write any more, so what is there comes at once.
+    fn has_more(&self, index: usize) -> bool {
+        let Some(pipe) = self
+            .outputs
+            .get(index)
+            .and_then(|output| output.pipe.as_ref())
+        else {
+            return false;
+        };
+        let mut fds = [PollFd::new(pipe, PollFlags::IN)];
+        rustix::event::poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    }
+
     fn answer_names(&mut self) {
         let Some(socket) = &self.names else { return };
         let mut buffer = [0_u8; 1500];
@@ -404,8 +403,7 @@ impl Step<'_> {
     /// Everybody is dead: says how it went.
     fn outcome(mut self) -> Result<Outcome, SandboxError> {
         for index in 0..self.outputs.len() {
-            // Nobody can write any more, so this ends.
-            while self.outputs[index].pipe.is_some() {
+            while self.has_more(index) {
                 self.read_output(index);
             }
             self.outputs[index].lines.finish(self.observer);
@@ -461,91 +459,6 @@ impl Step<'_> {
             exit
         }
     }
-}
-
-/// Refuses what can't be carried out, before anything is started.
-fn check(sandbox: &Sandbox, spec: &RunSpec) -> Result<(), SandboxError> {
-    let invalid = |what: String| Err(SandboxError::Invalid(what));
-    if spec.argv.is_empty() {
-        return invalid("there is no program to run".into());
-    }
-    if !spec.cwd.starts_with('/') {
-        return invalid(format!(
-            "the working directory {:?} is not absolute",
-            spec.cwd
-        ));
-    }
-    if spec.hostname.is_empty()
-        || spec.hostname.len() > LONGEST_HOSTNAME
-        || spec.hostname.contains(['\n', '\0'])
-    {
-        return invalid(format!("the hostname {:?} can't be set", spec.hostname));
-    }
-    let ids = sandbox.ids();
-    let known = ids.host_uid(spec.uid).is_some()
-        && spec
-            .groups
-            .iter()
-            .chain([&spec.gid])
-            .all(|gid| ids.host_gid(*gid).is_some());
-    if !known && !ids.is_single() {
-        return invalid(format!(
-            "user {}:{} is beyond the ids that this host maps",
-            spec.uid, spec.gid
-        ));
-    }
-    Ok(())
-}
-
-fn order(sandbox: &Sandbox, spec: &RunSpec) -> RunOrder {
-    let support = sandbox.support();
-    let kernel = |held: Held| held == Held::Kernel;
-    let watch = !(kernel(support.memory) && kernel(support.pids));
-    RunOrder {
-        ids: support.ids,
-        lower: spec.lower.clone(),
-        upper: spec.upper.clone(),
-        work: spec.work.clone(),
-        argv: spec.argv.clone(),
-        env: spec.env.clone(),
-        cwd: spec.cwd.clone(),
-        uid: spec.uid,
-        gid: spec.gid,
-        groups: spec.groups.clone(),
-        hostname: spec.hostname.clone(),
-        mounts: spec.mounts.clone(),
-        limits: Limits {
-            file_bytes: spec.limits.disk_bytes.saturating_add(FILE_SLACK),
-            inodes: spec.limits.inodes,
-            // The kernel's backstop. All the user's processes count, other steps' too, so it is set wide; who is past
-            // the limit itself is found by watching.
-            processes: (!kernel(support.pids))
-                .then(|| own_threads() + spec.limits.pids.saturating_mul(4)),
-            cores: (!kernel(support.cpus)).then(|| spec.limits.cpus.ceil().max(1.0) as usize),
-            watch_memory: watch.then_some(spec.limits.memory_bytes),
-        },
-    }
-}
-
-/// Threads of this user on the whole machine: the kernel counts them together with the step's.
-fn own_threads() -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    let uid = rustix::process::geteuid().as_raw();
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return 0;
-    };
-    entries
-        .flatten()
-        .filter(|entry| {
-            entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
-        })
-        .filter_map(|entry| std::fs::metadata(entry.path().join("task")).ok())
-        .filter(|task| task.uid() == uid)
-        .map(|task| task.nlink().saturating_sub(2))
-        .sum()
 }
 
 fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
