@@ -3,6 +3,7 @@
 mod architecture;
 mod attest;
 mod demo;
+mod engine;
 mod face;
 mod hostile;
 mod images;

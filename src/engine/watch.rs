@@ -1,7 +1,7 @@
 //! What a whole build may use: its time, its layers, and whether it was told to stop.
 
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::fault::Fault;
@@ -12,7 +12,7 @@ use crate::model::event::Cancel;
 #[derive(Debug)]
 pub struct Watch {
     cancel: Cancel,
-    failed: AtomicBool,
+    stop: Cancel,
     started: Instant,
     limits: Limits,
     layer_bytes: AtomicU64,
@@ -24,7 +24,7 @@ impl Watch {
     pub fn new(limits: Limits, cancel: Cancel) -> Self {
         Self {
             cancel,
-            failed: AtomicBool::new(false),
+            stop: Cancel::default(),
             started: Instant::now(),
             limits,
             layer_bytes: AtomicU64::new(0),
@@ -55,7 +55,7 @@ impl Watch {
     /// # Errors
     /// If it should not.
     pub fn check(&self) -> Result<(), Fault> {
-        if self.cancel.is_cancelled() || self.failed.load(Ordering::Relaxed) {
+        if self.cancel.is_cancelled() || self.stop.is_cancelled() {
             return Err(Fault::Cancelled);
         }
         if self.started.elapsed() >= self.limits.time() {
@@ -78,19 +78,24 @@ impl Watch {
         }
     }
 
-    /// Tells the other stages that one has failed.
-    pub fn fail(&self) {
-        self.failed.store(true, Ordering::Relaxed);
+    /// Stops all stages: one has failed, or the end was asked for.
+    pub fn stop_all(&self) {
+        self.stop.cancel();
     }
 
-    /// Whether a stage has failed.
-    pub fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Relaxed)
+    /// Whether the end was asked for from outside.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
     }
 
-    /// What the caller can use to stop the build.
-    pub const fn cancel(&self) -> &Cancel {
-        &self.cancel
+    /// Whether all stages are to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// What tells running process trees to stop; [`stop_all`](Self::stop_all) sets it.
+    pub const fn stop(&self) -> &Cancel {
+        &self.stop
     }
 
     /// Counts uncompressed bytes of a layer.

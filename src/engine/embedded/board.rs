@@ -94,6 +94,11 @@ impl Board {
         Ok(Turn(self))
     }
 
+    /// Waits a moment, or until something has changed.
+    pub fn pause(&self) {
+        drop(self.sleep(self.lock()));
+    }
+
     fn sleep<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.changed
             .wait_timeout(state, TICK)
@@ -117,11 +122,11 @@ impl Board {
     /// A stage failed. The first that did so for a reason of its own is the one that is told.
     pub fn fail(&self, error: BuildError, watch: &Watch) {
         let mut state = self.lock();
-        let stopped = matches!(error, BuildError::Cancelled) && !watch.cancel().is_cancelled();
+        let stopped = matches!(error, BuildError::Cancelled) && !watch.is_cancelled();
         if state.error.is_none() && !stopped {
             state.error = Some(error);
         }
-        watch.fail();
+        watch.stop_all();
         drop(state);
         self.changed.notify_all();
     }

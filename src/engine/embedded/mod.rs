@@ -69,7 +69,7 @@ impl Embedded {
     fn sweep(&self) {
         for folder in self.snapshots.abandoned() {
             if let Some(sandbox) = &self.sandbox {
-                for part in ["work", "made/fs"] {
+                for part in ["made/work", "made/fs"] {
                     let _ = sandbox.remove_folder(&folder.join(part));
                 }
             }

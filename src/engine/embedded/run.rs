@@ -122,7 +122,7 @@ impl Stage<'_> {
             build,
             last: RefCell::default(),
         };
-        let outcome = sandbox.run(&spec, &observer, watch.cancel());
+        let outcome = sandbox.run(&spec, &observer, watch.stop());
         let outcome = outcome.map_err(|e| sandbox_fault(e, &order.argv))?;
         drop((turn, scratch));
         observer.finish(&outcome);

@@ -69,23 +69,28 @@ impl Build<'_> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = cores.clamp(2, THREADS).min(self.plan.stages.len());
         std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
-                    while let Some(index) = self.board.take() {
-                        if self.watch.has_failed() {
-                            return;
-                        }
-                        match self.stage(index) {
-                            Ok(image) => self.board.finish(index, image),
-                            Err(error) => {
-                                self.board.fail(error, self.watch);
-                                return;
-                            }
-                        }
-                    }
-                });
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| self.work())).collect();
+            // Process trees listen to one voice only: it passes on what comes from outside.
+            while !workers.iter().all(|worker| worker.is_finished()) {
+                if self.watch.is_cancelled() {
+                    self.watch.stop_all();
+                }
+                self.board.pause();
             }
         });
+    }
+
+    fn work(&self) {
+        while let Some(index) = self.board.take() {
+            if self.watch.is_stopped() {
+                return;
+            }
+            match self.stage(index) {
+                Ok(image) => self.board.finish(index, image),
+                Err(error) => return self.board.fail(error, self.watch),
+            }
+        }
+        self.board.leave();
     }
 
     fn stage(&self, index: usize) -> Result<StageImage, BuildError> {

@@ -562,7 +562,7 @@ pub fn pack(
                 input: crate::sandbox::Input::Empty,
                 output: Output::File(File::from(OwnedFd::from(writer))),
             };
-            sandbox.work(work, watch.cancel())
+            sandbox.work(work, watch.stop())
         });
         let mut tar = TarReader::new(io::BufReader::with_capacity(256 << 10, reader));
         let taken = take(&mut tar, packed, single, layer);

@@ -33,18 +33,24 @@ impl Upper {
 
     /// The overlay's own folder.
     pub fn work(&self) -> PathBuf {
-        self.scratch.path().join("work")
+        self.scratch.path().join("made/work")
+    }
+
+    fn remove(&self, folder: &Path) {
+        // Mostly there is nothing in it but the kernel's own folder, and no job is needed.
+        let _ = fs::remove_dir(folder.join("work"));
+        if fs::remove_dir(folder).is_err() {
+            // What could not be removed is swept by the next process.
+            let _ = self.sandbox.remove_folder(folder);
+        }
     }
 }
 
 impl Drop for Upper {
     fn drop(&mut self) {
         for folder in [self.work(), self.upper()] {
-            // Mostly there is nothing in them but the kernel's own folder, and no job is needed.
-            let _ = fs::remove_dir(folder.join("work"));
-            if fs::remove_dir(&folder).is_err() {
-                // What could not be removed is swept by the next process.
-                let _ = self.sandbox.remove_folder(&folder);
+            if folder.exists() {
+                self.remove(&folder);
             }
         }
     }
@@ -100,6 +106,7 @@ impl Snapshots {
     /// # Errors
     /// If the host refuses.
     pub fn adopt(&self, upper: &Upper, layer: &Layer) -> Result<(), Fault> {
+        upper.remove(&upper.work());
         let path = self.layer_path(layer.diff_id);
         place(&upper.scratch.path().join("made"), &path)
     }
@@ -219,7 +226,7 @@ impl Snapshots {
                 input: Input::File(File::from(std::os::fd::OwnedFd::from(reader))),
                 output: Output::Discard,
             };
-            let done = sandbox.work(work, watch.cancel());
+            let done = sandbox.work(work, watch.stop());
             let fed = feeder
                 .join()
                 .unwrap_or_else(|_| Err(Fault::Host("the unpacker panicked".into())));

@@ -1,0 +1,338 @@
+//! What the engine's tests stand on: a store, a sandbox, a base image of busybox, and the users to be.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use flareo::engine::{BuildError, BuildRequest, Embedded, Engine};
+use flareo::model::context::MemoryContext;
+use flareo::model::decision::Pins;
+use flareo::model::event::{Cancel, Happening, StepOutcome, Stream};
+use flareo::model::image::{BuiltImage, Platform};
+use flareo::model::{Failure, Limits};
+use flareo::oci::{ImageConfig, Store};
+use flareo::sandbox::{Sandbox, Settings};
+
+/// Who runs a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    Root,
+    Ranges,
+    Plain,
+}
+
+/// A test of the engine.
+pub type Test = fn(&Ground);
+
+/// Runs a test as somebody: here if that is who we are, else by starting this test again as that user.
+pub fn run_as(who: Who, name: &str, test: Test) {
+    let uid = rustix::process::geteuid().as_raw();
+    if uid == 0 && who != Who::Root {
+        return again_as(who, name);
+    }
+    if uid != 0 && who == Who::Root {
+        println!("skipped: needs root");
+        return;
+    }
+    match busybox() {
+        Some(_) => test(&Ground::new()),
+        None => println!("skipped: no static busybox"),
+    }
+}
+
+fn again_as(who: Who, name: &str) {
+    let (variable, default) = match who {
+        Who::Ranges => ("FLAREO_TEST_USER_RANGES", "flareo-ranges"),
+        _ => ("FLAREO_TEST_USER_PLAIN", "flareo-plain"),
+    };
+    let user = std::env::var(variable)
+        .ok()
+        .filter(|user| !user.is_empty())
+        .unwrap_or(default.into());
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let ids = passwd.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let id = |i: usize| fields[i].parse::<u32>().unwrap();
+        (fields[0] == user).then(|| (id(2), id(3)))
+    });
+    let Some((uid, gid)) = ids else {
+        println!("skipped: there is no user {user}");
+        return;
+    };
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", name.split_once("::").unwrap().1])
+        .uid(uid)
+        .gid(gid)
+        .current_dir("/")
+        .env("TMPDIR", "/tmp")
+        .output();
+    let output = match output {
+        Ok(output) => output,
+        Err(error) => {
+            println!("skipped: {user} can't start this test: {error}");
+            return;
+        }
+    };
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    print!("{text}");
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "as {user}"
+    );
+}
+
+/// The same test as root, as a user with a range of ids, and as a user without.
+macro_rules! for_everybody {
+    ($($name:ident: $test:expr;)*) => { $(
+        mod $name {
+            use super::*;
+            const TEST: fn(&Ground) = $test;
+            #[test]
+            fn as_root() { run_as(Who::Root, concat!(module_path!(), "::as_root"), TEST) }
+            #[test]
+            fn with_a_range_of_ids() { run_as(Who::Ranges, concat!(module_path!(), "::with_a_range_of_ids"), TEST) }
+            #[test]
+            fn with_one_id() { run_as(Who::Plain, concat!(module_path!(), "::with_one_id"), TEST) }
+        }
+    )* };
+}
+pub(crate) use for_everybody;
+
+fn busybox() -> Option<&'static str> {
+    let all = ["/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static"];
+    all.into_iter().find(|path| {
+        let runs = Command::new(path).arg("true").status();
+        runs.is_ok_and(|s| s.success()) && fs::read(path).is_ok_and(|bytes| is_static(&bytes))
+    })
+}
+
+/// Whether a program names no loader.
+fn is_static(elf: &[u8]) -> bool {
+    const INTERPRETER: u32 = 3;
+    let number = |at: usize, size: usize| -> usize {
+        let bytes = elf.get(at..at + size).unwrap_or_default();
+        bytes.iter().rev().fold(0, |n, b| n << 8 | usize::from(*b))
+    };
+    let (table, size, count) = (number(32, 8), number(54, 2), number(56, 2));
+    (0..count).all(|i| number(table + i * size, 4) != INTERPRETER as usize)
+}
+
+/// A context with the root file system of busybox under `rootfs`.
+pub fn rootfs() -> MemoryContext {
+    let busybox = busybox().unwrap();
+    let names = Command::new(busybox).arg("--list").output().unwrap().stdout;
+    let mut context = MemoryContext::default()
+        .file("rootfs/bin/busybox", 0o755, fs::read(busybox).unwrap())
+        .file(
+            "rootfs/etc/passwd",
+            0o644,
+            "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n",
+        )
+        .file(
+            "rootfs/etc/group",
+            0o644,
+            "root:x:0:\napp:x:1001:\nextra:x:7:app\n",
+        )
+        .folder("rootfs/tmp", 0o1777)
+        .folder("rootfs/root", 0o700)
+        .folder("rootfs/home", 0o755);
+    for name in String::from_utf8(names).unwrap().lines() {
+        if name != "busybox" {
+            context = context.link(&format!("rootfs/bin/{name}"), "busybox");
+        }
+    }
+    context
+}
+
+/// An engine in a folder of its own, with the base image `base` in its store.
+pub struct Ground {
+    dir: tempfile::TempDir,
+    pub store: Store,
+    pub sandbox: Sandbox,
+    pub engine: Embedded,
+    pub pins: Pins,
+}
+
+/// What a build gave.
+#[derive(Debug)]
+pub struct Built {
+    pub image: BuiltImage,
+    pub config: ImageConfig,
+    pub out: String,
+    pub outcomes: Vec<StepOutcome>,
+}
+
+impl Ground {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("oci")).unwrap();
+        let settings = Settings {
+            program: env!("CARGO_BIN_EXE_flareo").into(),
+            ..Settings::default()
+        };
+        let sandbox = Sandbox::open(settings).unwrap();
+        let snapshots = dir.path().join("snapshots");
+        let engine = Embedded::new(store.clone(), &snapshots, sandbox.clone()).unwrap();
+        let mut ground = Self {
+            dir,
+            store,
+            sandbox,
+            engine,
+            pins: Pins::new(),
+        };
+        let base = ground.build("FROM scratch\nCOPY rootfs /\nCMD [\"sh\"]\n", rootfs());
+        ground
+            .pins
+            .insert("base".parse().unwrap(), base.image.digest);
+        ground
+    }
+
+    /// The folder that everything is in.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Forgets what was cached, as if the snapshots' folder had been removed.
+    pub fn forget(&self) {
+        let layers = self.path().join("snapshots/layers");
+        for layer in fs::read_dir(layers).unwrap() {
+            let layer = layer.unwrap().path();
+            self.sandbox.remove_folder(&layer.join("fs")).unwrap();
+            fs::remove_dir_all(layer).unwrap();
+        }
+        for folder in ["steps", "index"] {
+            for file in fs::read_dir(self.path().join("snapshots").join(folder)).unwrap() {
+                fs::remove_file(file.unwrap().path()).unwrap();
+            }
+        }
+    }
+
+    pub fn request<'a>(&self, text: &'a str, context: MemoryContext) -> BuildRequest<'a> {
+        BuildRequest {
+            dockerfile: text.as_bytes(),
+            dockerfile_name: "Dockerfile",
+            context: Arc::new(context),
+            build_args: BTreeMap::new(),
+            target: None,
+            platform: Platform::host(),
+            pins: self.pins.clone(),
+            limits: Limits {
+                time_seconds: 60,
+                memory_bytes: 512 << 20,
+                ..Limits::default()
+            },
+            no_cache: false,
+        }
+    }
+
+    pub fn build_request(&self, request: &BuildRequest<'_>) -> Result<Built, BuildError> {
+        self.build_until(request, &Cancel::default())
+    }
+
+    pub fn build_until(
+        &self,
+        request: &BuildRequest<'_>,
+        cancel: &Cancel,
+    ) -> Result<Built, BuildError> {
+        let heard = Mutex::new((String::new(), Vec::new()));
+        let events = |what: Happening| {
+            let mut heard = heard.lock().unwrap();
+            match what {
+                Happening::Log { stream, text, .. } => {
+                    if stream == Stream::Stderr {
+                        println!("{text}");
+                    }
+                    heard.0.push_str(&text);
+                    heard.0.push('\n');
+                }
+                Happening::StepEnd { outcome, .. } => heard.1.push(outcome),
+                _ => {}
+            }
+        };
+        let image = self.engine.build(request, &events, cancel)?;
+        let config = self.store.config(image.config).unwrap();
+        let (out, outcomes) = heard.into_inner().unwrap();
+        Ok(Built {
+            image,
+            config,
+            out,
+            outcomes,
+        })
+    }
+
+    pub fn build(&self, text: &str, context: MemoryContext) -> Built {
+        match self.build_request(&self.request(text, context)) {
+            Ok(built) => built,
+            Err(error) => panic!("{text}\n{error:?}"),
+        }
+    }
+
+    /// Builds on `base` without a context.
+    pub fn steps(&self, steps: &str) -> Built {
+        self.build(&format!("FROM base\n{steps}\n"), MemoryContext::default())
+    }
+
+    /// Builds on `base` without a context, and expects that it fails.
+    pub fn fails(&self, steps: &str) -> Failure {
+        let text = format!("FROM base\n{steps}\n");
+        match self.build_request(&self.request(&text, MemoryContext::default())) {
+            Err(BuildError::Failed(failure)) => failure,
+            other => panic!("{text}\n{other:?}"),
+        }
+    }
+
+    /// What stands in the layer with this number, as an independent reader of tar sees it.
+    pub fn layer(&self, built: &Built, number: usize) -> Vec<String> {
+        let manifest = self.store.manifest(built.image.digest).unwrap();
+        let descriptor = &manifest.layers[number];
+        let mut bytes = Vec::new();
+        self.store
+            .open_layer(descriptor, 1 << 30)
+            .unwrap()
+            .read_to_end(&mut bytes)
+            .unwrap();
+        let mut archive = tar::Archive::new(&bytes[..]);
+        let shown = |entry: std::io::Result<tar::Entry<'_, _>>| {
+            let mut entry = entry.unwrap();
+            let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            let link = entry
+                .link_name_bytes()
+                .map(|l| String::from_utf8_lossy(&l).into_owned());
+            let kind = entry.header().entry_type();
+            let head = entry.header().clone();
+            let (mode, uid, gid) = (
+                head.mode().unwrap(),
+                head.uid().unwrap(),
+                head.gid().unwrap(),
+            );
+            assert_eq!(head.mtime().unwrap(), 315_532_800, "{path}");
+            let owner = if (uid, gid) == (0, 0) {
+                String::new()
+            } else {
+                format!(" {uid}:{gid}")
+            };
+            let capability = entry.pax_extensions().unwrap().is_some_and(|mut all| {
+                all.any(|e| e.unwrap().key() == Ok("SCHILY.xattr.security.capability"))
+            });
+            let capability = if capability { " +cap" } else { "" };
+            match kind {
+                tar::EntryType::Symlink => format!("{path} -> {}{owner}", link.unwrap()),
+                tar::EntryType::Link => format!("{path} = {}", link.unwrap()),
+                _ => format!("{path} {mode:o}{owner}{capability}"),
+            }
+        };
+        archive.entries().unwrap().map(shown).collect()
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        // Folders that only the inside can remove.
+        self.forget();
+    }
+}

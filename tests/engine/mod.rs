@@ -1,0 +1,5 @@
+//! Real Dockerfiles on a real root file system: as root, as an ordinary user with a range of ids, and as one without.
+
+mod builds;
+mod ground;
+mod limits;
