@@ -38,7 +38,7 @@ use crate::model::image::Platform;
 mod tests;
 
 /// Bytes that the expansions of one file may come to, all in all.
-const BUDGET: usize = 256 << 20;
+const BUDGET: usize = 64 << 20;
 
 /// Build arguments that reach every `RUN` when the user gives them, declared or not.
 pub const PROXY_ARGS: [&str; 10] = [

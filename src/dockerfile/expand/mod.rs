@@ -64,7 +64,7 @@ pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 /// If the word is malformed, a required variable is missing, or the result is too long.
 pub fn word(word: &str, escape: char, lookup: &Lookup<'_>) -> Result<String, ExpandError> {
     Lexer::new(word, escape, Style::WORD, lookup)
-        .all()
+        .all(false)
         .map(|r| r.0)
 }
 
@@ -75,7 +75,7 @@ pub fn word(word: &str, escape: char, lookup: &Lookup<'_>) -> Result<String, Exp
 /// As [`word`].
 pub fn words(word: &str, escape: char, lookup: &Lookup<'_>) -> Result<Vec<String>, ExpandError> {
     Lexer::new(word, escape, Style::WORD, lookup)
-        .all()
+        .all(true)
         .map(|r| r.1)
 }
 
@@ -86,7 +86,7 @@ pub fn words(word: &str, escape: char, lookup: &Lookup<'_>) -> Result<Vec<String
 /// As [`word`].
 pub fn body(text: &str, lookup: &Lookup<'_>) -> Result<String, ExpandError> {
     Lexer::new(text, '\\', Style::BODY, lookup)
-        .all()
+        .all(false)
         .map(|r| r.0)
 }
 
@@ -98,7 +98,9 @@ pub(super) fn raw_words(line: &str) -> Result<Vec<String>, ExpandError> {
         keep_unset: true,
         heredocs: true,
     };
-    Lexer::new(line, '\\', style, &|_| None).all().map(|r| r.1)
+    Lexer::new(line, '\\', style, &|_| None)
+        .all(true)
+        .map(|r| r.1)
 }
 
 /// The words of a here-document's delimiter, with and without their quotes.
@@ -109,7 +111,7 @@ pub(super) fn delimiter(text: &str) -> Result<(Vec<String>, Vec<String>), Expand
         keep_unset: true,
         heredocs: false,
     };
-    let read = |quotes| Lexer::new(text, '\\', style(quotes), &|_| None).all();
+    let read = |quotes| Lexer::new(text, '\\', style(quotes), &|_| None).all(true);
     Ok((read(Quotes::Remove)?.1, read(Quotes::Keep)?.1))
 }
 
@@ -145,14 +147,40 @@ impl Style {
 }
 
 /// Collects words as characters come in.
-#[derive(Default)]
 struct Words {
+    wanted: bool,
     done: Vec<String>,
     current: String,
 }
 
 impl Words {
+    const fn new(wanted: bool) -> Self {
+        Self {
+            wanted,
+            done: Vec::new(),
+            current: String::new(),
+        }
+    }
+
+    /// Text that is not split.
+    fn whole(&mut self, text: &str) {
+        if self.wanted {
+            self.current.push_str(text);
+        }
+    }
+
+    /// Text that is split at its white space.
+    fn split(&mut self, text: &str) {
+        if self.wanted {
+            text.chars().for_each(|c| self.character(c));
+        }
+    }
+
+    /// A character that no quote protects.
     fn character(&mut self, c: char) {
+        if !self.wanted {
+            return;
+        }
         if !c.is_whitespace() {
             self.current.push(c);
         } else if !self.current.is_empty() {
@@ -189,9 +217,10 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn all(mut self) -> Result<(String, Vec<String>), ExpandError> {
+    /// All of it as one text, and, if they are wanted, as words.
+    fn all(mut self, words: bool) -> Result<(String, Vec<String>), ExpandError> {
         let raw = self.style.raw_escapes;
-        self.until(None, raw)
+        self.until(None, raw, words)
     }
 
     fn peek(&self) -> Option<char> {
@@ -203,6 +232,7 @@ impl<'a> Lexer<'a> {
         &mut self,
         stop: Option<char>,
         raw_escapes: bool,
+        words: bool,
     ) -> Result<(String, Vec<String>), ExpandError> {
         self.depth += 1;
         if self.depth > DEPTH {
@@ -210,7 +240,7 @@ impl<'a> Lexer<'a> {
         }
         let before = std::mem::replace(&mut self.style.raw_escapes, raw_escapes);
         let mut result = String::new();
-        let mut words = Words::default();
+        let mut words = Words::new(words);
         loop {
             let Some(c) = self.peek() else {
                 match stop {
@@ -227,18 +257,18 @@ impl<'a> Lexer<'a> {
                 '$' => {
                     let value = self.dollar()?;
                     self.fits(result.len() + value.len())?;
-                    value.chars().for_each(|c| words.character(c));
+                    words.split(&value);
                     result.push_str(&value);
                 }
                 '\'' | '"' if self.style.quotes != Quotes::Ignore => {
                     let value = self.quote(c)?;
                     self.fits(result.len() + value.len())?;
-                    words.current.push_str(&value);
+                    words.whole(&value);
                     result.push_str(&value);
                 }
                 '<' if self.style.heredocs => {
                     let value = self.heredoc_mark();
-                    words.current.push_str(&value);
+                    words.whole(&value);
                     result.push_str(&value);
                 }
                 _ => {
@@ -249,11 +279,11 @@ impl<'a> Lexer<'a> {
                         continue;
                     }
                     if self.style.raw_escapes {
-                        words.current.push(c);
+                        words.whole(c.encode_utf8(&mut [0; 4]));
                         result.push(c);
                     }
                     if let Some(escaped) = self.rest.next() {
-                        words.current.push(escaped);
+                        words.whole(escaped.encode_utf8(&mut [0; 4]));
                         result.push(escaped);
                     }
                 }
@@ -380,7 +410,7 @@ impl<'a> Lexer<'a> {
         if !cuts && !matches!(modifier, '-' | '+' | '?') {
             return Err(ExpandError::UnsupportedModifier(shown));
         }
-        let (word, _) = self.until(Some('}'), cuts)?;
+        let (word, _) = self.until(Some('}'), cuts, false)?;
         let value = (self.lookup)(name);
         if self.style.keep_unset && value.is_none() {
             return Ok(format!("${{{name}{shown}{word}}}"));
@@ -423,8 +453,8 @@ impl<'a> Lexer<'a> {
         if all {
             self.rest.next();
         }
-        let (pattern, _) = self.until(Some('/'), true)?;
-        let (replacement, _) = self.until(Some('}'), true)?;
+        let (pattern, _) = self.until(Some('/'), true, false)?;
+        let (replacement, _) = self.until(Some('}'), true, false)?;
         let Some(value) = (self.lookup)(name) else {
             return Ok(if self.style.keep_unset {
                 format!("${{{name}/{pattern}/{replacement}}}")

@@ -9,6 +9,7 @@ mod flags;
 mod heredoc;
 mod instruction;
 mod json;
+mod keyword;
 mod lines;
 mod words;
 

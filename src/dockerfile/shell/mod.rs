@@ -7,9 +7,14 @@
 //!
 //! Nothing here says what a command may do.
 
+mod assign;
+mod clauses;
+mod found;
 mod read;
+mod redirect;
 mod unwrap;
 mod word;
+mod wrappers;
 
 #[cfg(test)]
 mod tests;
@@ -174,14 +179,14 @@ pub struct Reading {
 
 /// The commands of a script.
 pub fn script(text: &str, origin: &Origin, lookup: &Lookup<'_>, effort: &mut Effort) -> Reading {
-    let mut found = read::Found::new(lookup, effort);
+    let mut found = found::Found::new(lookup, effort);
     read::script(text, origin, &mut found, 0);
     unwrap::all(found)
 }
 
 /// The commands that a program run with these arguments comes to.
 pub fn exec(words: Vec<Word>, input: Input, lookup: &Lookup<'_>, effort: &mut Effort) -> Reading {
-    let mut found = read::Found::new(lookup, effort);
+    let mut found = found::Found::new(lookup, effort);
     found.push(
         Command {
             words,

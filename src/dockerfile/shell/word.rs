@@ -2,7 +2,8 @@
 
 use super::super::expand;
 use super::super::origin::Origin;
-use super::read::{Reader, Until, WORD_COST};
+use super::found::WORD_COST;
+use super::read::{Reader, Until};
 use super::{Word, file_name};
 
 /// Collects what one written word comes to: usually one word, several where an unquoted variable has blanks in it.

@@ -3,6 +3,7 @@
 use super::{Fetching, NONE, Tool};
 
 const SYSTEM_HELP: &str = "Use a base image that has it, or copy it from another stage.";
+
 /// Package managers of operating systems.
 pub(in super::super) const SYSTEM: &[Tool] = &[
     Tool {
