@@ -1,3 +1,5 @@
+//! Patterns as tables, and what must hold for any pattern.
+
 use proptest::prelude::*;
 
 use super::*;
