@@ -11,7 +11,7 @@ fn entry(archive: &mut Vec<u8>, name: &str, kind: u8, link: &str, size: u64, bod
     header[100..107].copy_from_slice(b"0000644");
     header[108..115].copy_from_slice(b"0000000");
     header[116..123].copy_from_slice(b"0000000");
-    header[124..135].copy_from_slice(format!("{size:011o}").as_bytes());
+    header[124..136].copy_from_slice(format!("{size:012o}").as_bytes());
     header[136..147].copy_from_slice(b"00000000000");
     header[156] = kind;
     header[157..157 + link.len()].copy_from_slice(link.as_bytes());

@@ -9,7 +9,7 @@ use super::recorder::{Recorder, Watcher};
 use super::{Site, SiteError};
 use crate::catalog::Item;
 use crate::engine::{BuildError, BuildRequest, Engine as _};
-use crate::intake::DirContext;
+use crate::intake::{BuildView, DirContext};
 use crate::model::event::{Cancel, EventSink as _, Happening};
 use crate::model::image::{BuiltImage, Platform};
 use crate::lint::Report;
@@ -126,7 +126,7 @@ impl Site {
         let request = BuildRequest {
             dockerfile: &read.bytes,
             dockerfile_name: &read.name,
-            context: Arc::new(context),
+            context: Arc::new(BuildView::new(context)?),
             build_args: build.build_args.clone(),
             target: build.target.clone(),
             platform,

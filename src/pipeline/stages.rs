@@ -7,6 +7,7 @@ use super::{Site, SiteError};
 use crate::attest::provenance::{Build, Reproduction};
 use crate::attest::{self, Subject};
 use crate::engine::{BuildError, BuildRequest, Engine as _};
+use crate::intake::BuildView;
 use crate::model::decision::{Binding, Grant};
 use crate::model::event::{Cancel, EventSink, Happening};
 use crate::model::image::Platform;
@@ -91,7 +92,7 @@ impl Site {
         let request = BuildRequest {
             dockerfile: &read.bytes,
             dockerfile_name: name,
-            context: Arc::new(context),
+            context: Arc::new(BuildView::new(context).map_err(SiteError::from)?),
             build_args: BTreeMap::new(),
             target: None,
             platform: Platform::host(),
