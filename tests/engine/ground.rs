@@ -45,6 +45,16 @@ pub fn run_as(who: Who, name: &str, test: Test) {
 }
 
 fn again_as(who: Who, name: &str) {
+    if let Some((passed, user)) = printed_as(who, name).map(|(text, passed, user)| {
+        print!("{text}");
+        (passed, user)
+    }) {
+        assert!(passed, "as {user}");
+    }
+}
+
+/// What a test prints when it is run as somebody else, and whether it passed; none if there is no such user.
+pub fn printed_as(who: Who, name: &str) -> Option<(String, bool, String)> {
     let (variable, default) = match who {
         Who::Ranges => ("FLAREO_TEST_USER_RANGES", "flareo-ranges"),
         _ => ("FLAREO_TEST_USER_PLAIN", "flareo-plain"),
@@ -61,7 +71,7 @@ fn again_as(who: Who, name: &str) {
     });
     let Some((uid, gid)) = ids else {
         println!("skipped: there is no user {user}");
-        return;
+        return None;
     };
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "--nocapture", name.split_once("::").unwrap().1])
@@ -74,16 +84,13 @@ fn again_as(who: Who, name: &str) {
         Ok(output) => output,
         Err(error) => {
             println!("skipped: {user} can't start this test: {error}");
-            return;
+            return None;
         }
     };
     let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text);
-    print!("{text}");
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "as {user}"
-    );
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let passed = output.status.success() && text.contains("1 passed");
+    Some((text, passed, user))
 }
 
 /// The same test as root, as a user with a range of ids, and as a user without.

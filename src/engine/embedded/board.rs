@@ -26,6 +26,18 @@ struct State {
     error: Option<BuildError>,
     cached_steps: u32,
     running: usize,
+    workers: usize,
+}
+
+/// A worker is at the board as long as this lives.
+#[derive(Debug)]
+pub struct Presence<'a>(&'a Board);
+
+impl Drop for Presence<'_> {
+    fn drop(&mut self) {
+        self.0.lock().workers -= 1;
+        self.0.changed.notify_all();
+    }
 }
 
 /// The right to run a process tree, given back when dropped.
@@ -48,6 +60,7 @@ impl Board {
                 error: None,
                 cached_steps: 0,
                 running: 0,
+                workers: 0,
             }),
             changed: Condvar::new(),
             next: AtomicUsize::new(0),
@@ -94,9 +107,16 @@ impl Board {
         Ok(Turn(self))
     }
 
-    /// Waits a moment, or until something has changed.
-    pub fn pause(&self) {
-        drop(self.sleep(self.lock()));
+    /// A worker comes.
+    pub fn enter(&self) -> Presence<'_> {
+        self.lock().workers += 1;
+        Presence(self)
+    }
+
+    /// Waits a moment, or until something has changed; false as soon as no worker is there.
+    pub fn is_busy(&self) -> bool {
+        let state = self.lock();
+        state.workers > 0 && self.sleep(state).workers > 0
     }
 
     fn sleep<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {

@@ -254,17 +254,22 @@ fn check_folder(tree: &Tree, cwd: &str) -> Result<(), Fault> {
     )
 }
 
+/// A folder with the script, put where BuildKit puts it.
 fn script_mount(folder: &std::path::Path, name: &str, text: &str) -> Result<Mount, Fault> {
     use std::os::unix::fs::PermissionsExt;
-    let path = folder.join("script");
+    let scripts = folder.join("scripts");
+    let path = scripts.join(name);
     let write = || -> std::io::Result<()> {
+        let readable = || std::fs::Permissions::from_mode(0o755);
+        std::fs::create_dir(&scripts)?;
+        std::fs::set_permissions(&scripts, readable())?;
         std::fs::write(&path, text)?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
+        std::fs::set_permissions(&path, readable())
     };
     write().map_err(|e| Fault::host("write", &path, &e))?;
     Ok(Mount::Bind {
-        source: path,
-        target: format!("{SCRIPTS}/{name}"),
+        source: scripts,
+        target: SCRIPTS.into(),
         read_only: true,
     })
 }

@@ -69,13 +69,18 @@ impl Build<'_> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = cores.clamp(2, THREADS).min(self.plan.stages.len());
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| self.work())).collect();
+            for _ in 0..threads {
+                let presence = self.board.enter();
+                scope.spawn(move || {
+                    self.work();
+                    drop(presence);
+                });
+            }
             // Process trees listen to one voice only: it passes on what comes from outside.
-            while !workers.iter().all(|worker| worker.is_finished()) {
+            while self.board.is_busy() {
                 if self.watch.is_cancelled() {
                     self.watch.stop_all();
                 }
-                self.board.pause();
             }
         });
     }
@@ -90,7 +95,6 @@ impl Build<'_> {
                 Err(error) => return self.board.fail(error, self.watch),
             }
         }
-        self.board.leave();
     }
 
     fn stage(&self, index: usize) -> Result<StageImage, BuildError> {
