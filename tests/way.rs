@@ -19,6 +19,9 @@ const SERVICES: &[Service] = &[
     Service { name: "go", bases: &[("golang:1.22", "debian-go.tar"), ("alpine:3.19", "alpine-like.tar")] },
 ];
 
+/// The finding that Debian 12 carries in zlib, not to be fixed.
+const ZLIB: &str = "CVE-2023-45853";
+
 /// A port that nobody listens on.
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -45,10 +48,8 @@ fn path_with(trivy: &str) -> String {
     format!("{folder}:{}", std::env::var("PATH").unwrap_or_default())
 }
 
-fn publish_and_build(scene: &Scene, service: &Service, folder: &Path, bases: &Path, path: &str) -> String {
-    for (name, rootfs) in service.bases {
-        scene.base(name, &bases.join(rootfs));
-    }
+/// Publishes, approves and builds. What the last line of `--batch` says.
+fn publish_and_build(scene: &Scene, service: &Service, folder: &Path, path: &str) -> serde_json::Value {
     let published =
         scene.json(SUBMITTER, ["publish", folder.to_str().unwrap(), "--slug", service.name, "--email", "ann@example.org"]);
     let id = published["id"].to_string();
@@ -61,9 +62,8 @@ fn publish_and_build(scene: &Scene, service: &Service, folder: &Path, bases: &Pa
     let text = String::from_utf8_lossy(&batch.stdout);
     let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap_or("{}")).unwrap();
     assert_eq!(last["event"], "result", "{text}\n{}", String::from_utf8_lossy(&batch.stderr));
-    assert_eq!(last["ok"], true, "{last}");
-    assert!(batch.status.success());
-    last["digest"].as_str().unwrap().to_owned()
+    assert_eq!(batch.status.success(), last["ok"] == true);
+    last
 }
 
 #[test]
@@ -93,7 +93,18 @@ fn the_three_services_become_signed_images_on_which_cosign_docker_and_trivy_agre
     let path = path_with(&trivy);
     for service in SERVICES {
         let folder = PathBuf::from(&services).join(service.name);
-        let digest = publish_and_build(&scene, service, &folder, &bases, &path);
+        for (name, rootfs) in service.bases {
+            scene.base(name, &bases.join(rootfs));
+        }
+        if service.name == "node" {
+            // Debian 12 itself carries this one, and will not mend it: nothing passes without an exception (R23).
+            let turned_away = publish_and_build(&scene, service, &folder, &path);
+            assert_eq!(turned_away["error"], format!("Trivy found CRITICAL CVEs: {ZLIB} in zlib1g"));
+            scene.ok(REVIEWER, ["exception", "add", ZLIB, "--package", "zlib", "--reason", "minizip is not built", "--expires", "2099-01-01"]);
+        }
+        let result = publish_and_build(&scene, service, &folder, &path);
+        assert_eq!(result["ok"], true, "{}: {result}", service.name);
+        let digest = result["digest"].as_str().unwrap().to_owned();
 
         let module = scene.json("root", ["module", "show", service.name]);
         assert_eq!(module["digest"], digest);
@@ -140,11 +151,14 @@ fn the_three_services_become_signed_images_on_which_cosign_docker_and_trivy_agre
         let layout = scene.path(&format!("{}-layout", service.name));
         scene.ok("root", ["module", "export", service.name, "--output", &format!("oci:{}", layout.display())]);
         scene.ok("root", ["verify", &format!("oci:{}", layout.display())]);
+        let ignored = scene.write("ignored", ZLIB);
         let scanned = Command::new(&trivy)
             .args(["image", "--input"])
             .arg(&layout)
             .args(["--skip-db-update", "--skip-java-db-update", "--offline-scan", "--cache-backend", "memory"])
-            .args(["--scanners", "vuln", "--severity", "CRITICAL,HIGH", "--exit-code", "7", "--quiet", "--cache-dir"])
+            .args(["--scanners", "vuln", "--severity", "CRITICAL,HIGH", "--exit-code", "7", "--quiet", "--ignorefile"])
+            .arg(&ignored)
+            .arg("--cache-dir")
             .arg(scene.state().join("trivy"))
             .output()
             .unwrap();

@@ -183,3 +183,23 @@ fn what_is_published_is_what_was_built() {
     ));
     assert_eq!(state(&f.queue, &row), State::Signing);
 }
+
+#[test]
+fn what_was_seen_before_the_row_came_back_to_its_state_is_stale() {
+    let f = Fixture::new();
+    let seen = f.submit("foo");
+    let row = f.step(&seen, approve(&seen));
+    let row = f.step(
+        &row,
+        Move::Void {
+            reason: "changed".into(),
+        },
+    );
+    assert_eq!(row.state, seen.state);
+    let late = Transition::new(&seen, &Actor::new("carol"), approve(&seen));
+    assert!(matches!(
+        f.queue.transition(&late),
+        Err(StoreError::Conflict { .. })
+    ));
+    assert_eq!(f.queue.submission(row.id).unwrap(), row);
+}
