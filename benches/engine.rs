@@ -63,8 +63,22 @@ fn noise(bytes: usize) -> Vec<u8> {
 /// Bytes that compress as source code does, other ones for each seed.
 fn text(seed: u64, bytes: usize) -> Vec<u8> {
     const WORDS: [&str; 16] = [
-        "function", "return", "const", "export", "(value)", "=>", "{\n", "}\n", "this.", "module", "require", "'use strict'",
-        ";\n", "prototype", "index", "length",
+        "function",
+        "return",
+        "const",
+        "export",
+        "(value)",
+        "=>",
+        "{\n",
+        "}\n",
+        "this.",
+        "module",
+        "require",
+        "'use strict'",
+        ";\n",
+        "prototype",
+        "index",
+        "length",
     ];
     let mut state = seed.wrapping_mul(0x2545_f491_4f6c_dd1d) | 1;
     let mut out = String::with_capacity(bytes + 32);
@@ -132,7 +146,9 @@ fn peers() -> Option<Peers> {
 
 fn main() {
     let Some(peers) = peers() else {
-        println!("skipped: the Docker Engine, skopeo and the bases are not there: `tests/run --up` starts them");
+        println!(
+            "skipped: the Docker Engine, skopeo and the bases are not there: `tests/run --up` starts them"
+        );
         return;
     };
     let work = tempfile::tempdir().unwrap();
@@ -144,12 +160,22 @@ fn main() {
     };
     let docker = || {
         let mut command = Command::new(&peers.docker);
-        command.arg("--host").arg(&peers.host).env("DOCKER_BUILDKIT", "1");
+        command
+            .arg("--host")
+            .arg(&peers.host)
+            .env("DOCKER_BUILDKIT", "1");
         command
     };
-    must(flareo().args(["base", "import", "bench:base"]).arg(format!("rootfs:{}", peers.rootfs.display())));
+    must(
+        flareo()
+            .args(["base", "import", "bench:base"])
+            .arg(format!("rootfs:{}", peers.rootfs.display())),
+    );
     must(docker().arg("import").arg(&peers.rootfs).arg("bench:base"));
-    println!("{:<38} {:>8} {:>8} {:>8} {:>14} {:>12}", "case (cold)", "ours", "build", "+ OCI", "ours/build+OCI", "ours/build");
+    println!(
+        "{:<38} {:>8} {:>8} {:>8} {:>14} {:>12}",
+        "case (cold)", "ours", "build", "+ OCI", "ours/build+OCI", "ours/build"
+    );
     for case in cases() {
         let folder = work.path().join("context");
         let _ = std::fs::remove_dir_all(&folder);
@@ -159,15 +185,38 @@ fn main() {
             let layout = work.path().join(format!("ours-{round}"));
             ours.push(seconds(|| {
                 let output = format!("oci:{}:1", layout.display());
-                must(flareo().args(["build", "--no-cache", "--no-policy", "--output", &output]).arg(&folder));
+                must(
+                    flareo()
+                        .args(["build", "--no-cache", "--no-policy", "--output", &output])
+                        .arg(&folder),
+                );
             }));
             let tag = "bench:result";
-            let build = seconds(|| must(docker().args(["build", "--no-cache", "--network", "none", "--quiet", "--tag", tag]).arg(&folder)));
+            let build = seconds(|| {
+                must(
+                    docker()
+                        .args([
+                            "build",
+                            "--no-cache",
+                            "--network",
+                            "none",
+                            "--quiet",
+                            "--tag",
+                            tag,
+                        ])
+                        .arg(&folder),
+                )
+            });
             let archive = work.path().join("saved.tar");
             let theirs = work.path().join(format!("theirs-{round}"));
             let export = seconds(|| {
                 must(docker().args(["save", "--output"]).arg(&archive).arg(tag));
-                must(Command::new(&peers.skopeo).args(["copy", "--insecure-policy", "--quiet"]).arg(format!("docker-archive:{}", archive.display())).arg(format!("oci:{}:1", theirs.display())));
+                must(
+                    Command::new(&peers.skopeo)
+                        .args(["copy", "--insecure-policy", "--quiet"])
+                        .arg(format!("docker-archive:{}", archive.display()))
+                        .arg(format!("oci:{}:1", theirs.display())),
+                );
             });
             built.push(build);
             exported.push(build + export);
@@ -177,6 +226,11 @@ fn main() {
             let _ = std::fs::remove_file(archive);
         }
         let (ours, built, exported) = (median(ours), median(built), median(exported));
-        println!("{:<38} {ours:>7.2}s {built:>7.2}s {exported:>7.2}s {:>14.2} {:>12.2}", case.name, ours / exported, ours / built);
+        println!(
+            "{:<38} {ours:>7.2}s {built:>7.2}s {exported:>7.2}s {:>14.2} {:>12.2}",
+            case.name,
+            ours / exported,
+            ours / built
+        );
     }
 }

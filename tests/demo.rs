@@ -33,7 +33,10 @@ fn of_any_host(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let run = rest.chars().take_while(|c| matches!(c, '0'..='9' | 'a'..='f')).count();
+        let run = rest
+            .chars()
+            .take_while(|c| matches!(c, '0'..='9' | 'a'..='f'))
+            .count();
         let has_digit = rest[..run].chars().any(|c| c.is_ascii_digit());
         if run >= 8 && has_digit {
             out.push_str(&"#".repeat(run));
@@ -41,7 +44,10 @@ fn of_any_host(text: &str) -> String {
             continue;
         }
         let step = run.max(1);
-        let end = rest.char_indices().nth(step).map_or(rest.len(), |(at, _)| at);
+        let end = rest
+            .char_indices()
+            .nth(step)
+            .map_or(rest.len(), |(at, _)| at);
         out.push_str(&rest[..end]);
         rest = &rest[end..];
     }
@@ -52,9 +58,16 @@ fn of_any_host(text: &str) -> String {
 fn sizes(text: &str) -> String {
     text.lines()
         .map(|line| {
-            let host_figure = [" KiB", " MiB", " kB", " MB", " packages", " layers"].iter().any(|unit| line.contains(unit));
-            let of_host: String =
-                if host_figure { line.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect() } else { line.to_owned() };
+            let host_figure = [" KiB", " MiB", " kB", " MB", " packages", " layers"]
+                .iter()
+                .any(|unit| line.contains(unit));
+            let of_host: String = if host_figure {
+                line.chars()
+                    .map(|c| if c.is_ascii_digit() { '#' } else { c })
+                    .collect()
+            } else {
+                line.to_owned()
+            };
             format!("{of_host}\n")
         })
         .collect()
@@ -65,20 +78,35 @@ fn two_runs_in_two_folders_print_the_same_digests() {
     if !can_build() {
         return;
     }
-    let Some((first, _)) = play(120, 40) else { return };
-    let Some((second, _)) = play(120, 40) else { return };
+    let Some((first, _)) = play(120, 40) else {
+        return;
+    };
+    let Some((second, _)) = play(120, 40) else {
+        return;
+    };
     assert_eq!(first, second);
-    let states: Vec<_> = first.iter().map(|e| (e.slug.as_str(), e.state.as_str())).collect();
+    let states: Vec<_> = first
+        .iter()
+        .map(|e| (e.slug.as_str(), e.state.as_str()))
+        .collect();
     assert_eq!(
         states,
-        [("greeter", "published"), ("weather", "rejected"), ("metrics", "failed"), ("shop", "failed")]
+        [
+            ("greeter", "published"),
+            ("weather", "rejected"),
+            ("metrics", "failed"),
+            ("shop", "failed")
+        ]
     );
     assert!(first[0].digest.is_some());
     assert_eq!(
         first[2].error.as_deref(),
         Some("network disabled — connection refused to settings.metrics.example")
     );
-    assert_eq!(first[3].error.as_deref(), Some("Trivy found CRITICAL CVEs: CVE-2019-10744 in lodash"));
+    assert_eq!(
+        first[3].error.as_deref(),
+        Some("Trivy found CRITICAL CVEs: CVE-2019-10744 in lodash")
+    );
 }
 
 #[test]
@@ -87,10 +115,16 @@ fn each_scene_looks_as_it_should() {
         return;
     }
     for (width, height) in [(80, 24), (120, 40), (200, 50)] {
-        let Some((_, scenes)) = play(width, height) else { return };
+        let Some((_, scenes)) = play(width, height) else {
+            return;
+        };
         for scene in scenes {
             let name = format!("demo-{}-{width}x{height}", scene.name);
-            let picture = format!("{}\n--- styles\n{}", of_any_host(&scene.frame.text), scene.frame.styles);
+            let picture = format!(
+                "{}\n--- styles\n{}",
+                of_any_host(&scene.frame.text),
+                scene.frame.styles
+            );
             snapshot_settings().bind(|| insta::assert_snapshot!(name.as_str(), picture));
         }
     }

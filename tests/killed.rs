@@ -25,7 +25,9 @@ fn site(state: &std::path::Path) -> Site {
 /// Not a test by itself: the worker that kills itself, started by the test below.
 #[test]
 fn doomed_worker() {
-    let Ok(doom) = std::env::var(DOOM) else { return };
+    let Ok(doom) = std::env::var(DOOM) else {
+        return;
+    };
     let (word, state) = doom.split_once(' ').unwrap();
     let word: State = word.parse().unwrap();
     let site = site(std::path::Path::new(state));
@@ -50,15 +52,36 @@ fn a_worker_killed_in_any_state_is_followed_by_one_that_finishes_the_row_once() 
         return;
     }
     let scene = Scene::new();
-    let Some(rootfs) = vulnerabilities::small_debian(&scene.path("rootfs")) else { return };
+    let Some(rootfs) = vulnerabilities::small_debian(&scene.path("rootfs")) else {
+        return;
+    };
     scene.base("debian:12-slim", &rootfs);
     vulnerabilities::install(&scene.state().join("trivy"));
-    std::fs::write(scene.state().join("policy.toml"), "[scan]\nscanner = \"embedded\"\n").unwrap();
-    for state in [State::Approved, State::Building, State::Scanning, State::Signing] {
+    std::fs::write(
+        scene.state().join("policy.toml"),
+        "[scan]\nscanner = \"embedded\"\n",
+    )
+    .unwrap();
+    for state in [
+        State::Approved,
+        State::Building,
+        State::Scanning,
+        State::Signing,
+    ] {
         let slug = format!("killed-{state}");
-        let dockerfile = format!("FROM debian:12-slim\nRUN echo in the middle && sleep 1 && echo {state} > /made\nCMD [\"sh\"]\n");
+        let dockerfile = format!(
+            "FROM debian:12-slim\nRUN echo in the middle && sleep 1 && echo {state} > /made\nCMD [\"sh\"]\n"
+        );
         scene.write(&format!("{slug}/Dockerfile"), dockerfile);
-        let published = scene.json(SUBMITTER, ["publish", scene.path(&slug).to_str().unwrap(), "--slug", &slug]);
+        let published = scene.json(
+            SUBMITTER,
+            [
+                "publish",
+                scene.path(&slug).to_str().unwrap(),
+                "--slug",
+                &slug,
+            ],
+        );
         let id = published["id"].to_string();
         scene.ok(REVIEWER, ["review", &id, "approve"]);
 
@@ -67,25 +90,49 @@ fn a_worker_killed_in_any_state_is_followed_by_one_that_finishes_the_row_once() 
             .env(DOOM, format!("{state} {}", scene.state().display()))
             .output()
             .unwrap();
-        assert_eq!(died.status.signal(), Some(9), "{state}: {}", String::from_utf8_lossy(&died.stdout));
+        assert_eq!(
+            died.status.signal(),
+            Some(9),
+            "{state}: {}",
+            String::from_utf8_lossy(&died.stdout)
+        );
         let left = scene.json("root", ["show", &id]);
-        assert_eq!(left["submission"]["state"], state.word(), "the row stands where its worker died");
+        assert_eq!(
+            left["submission"]["state"],
+            state.word(),
+            "the row stands where its worker died"
+        );
 
         let begun = std::time::Instant::now();
         let batch = scene.run("root", ["--batch"]);
         assert_eq!(batch.code(), 0, "{state}: {batch:?}");
-        println!("{state}: finished {:.1} s after the kill", begun.elapsed().as_secs_f64());
+        println!(
+            "{state}: finished {:.1} s after the kill",
+            begun.elapsed().as_secs_f64()
+        );
         let done = scene.json("root", ["show", &id]);
         assert_eq!(done["submission"]["state"], "published", "{done}");
     }
     let modules = scene.json("root", ["module", "list"]);
-    assert_eq!(modules.as_array().unwrap().len(), 4, "each row once: {modules}");
+    assert_eq!(
+        modules.as_array().unwrap().len(),
+        4,
+        "each row once: {modules}"
+    );
     let log = scene.json("root", ["audit", "log", "--limit", "1000"]);
-    let published = log.as_array().unwrap().iter().filter(|e| e["action"] == "submission.publish").count();
+    let published = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|e| e["action"] == "submission.publish")
+        .count();
     assert_eq!(published, 4);
     scene.ok("root", ["audit", "verify"]);
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
-    assert!(!mounts.contains(scene.state().to_str().unwrap()), "a mount was left behind: {mounts}");
+    assert!(
+        !mounts.contains(scene.state().to_str().unwrap()),
+        "a mount was left behind: {mounts}"
+    );
 }
 
 #[test]
@@ -94,23 +141,50 @@ fn two_batches_at_once_share_the_work() {
         return;
     }
     let scene = Scene::new();
-    let Some(rootfs) = vulnerabilities::small_debian(&scene.path("rootfs")) else { return };
+    let Some(rootfs) = vulnerabilities::small_debian(&scene.path("rootfs")) else {
+        return;
+    };
     scene.base("debian:12-slim", &rootfs);
     vulnerabilities::install(&scene.state().join("trivy"));
-    std::fs::write(scene.state().join("policy.toml"), "[scan]\nscanner = \"embedded\"\n").unwrap();
+    std::fs::write(
+        scene.state().join("policy.toml"),
+        "[scan]\nscanner = \"embedded\"\n",
+    )
+    .unwrap();
     for n in 0..6 {
         let slug = format!("shared-{n}");
-        scene.write(&format!("{slug}/Dockerfile"), format!("FROM debian:12-slim\nRUN echo {n} > /made\nCMD [\"sh\"]\n"));
-        let published = scene.json(SUBMITTER, ["publish", scene.path(&slug).to_str().unwrap(), "--slug", &slug]);
-        scene.ok(REVIEWER, ["review", &published["id"].to_string(), "approve"]);
+        scene.write(
+            &format!("{slug}/Dockerfile"),
+            format!("FROM debian:12-slim\nRUN echo {n} > /made\nCMD [\"sh\"]\n"),
+        );
+        let published = scene.json(
+            SUBMITTER,
+            [
+                "publish",
+                scene.path(&slug).to_str().unwrap(),
+                "--slug",
+                &slug,
+            ],
+        );
+        scene.ok(
+            REVIEWER,
+            ["review", &published["id"].to_string(), "approve"],
+        );
     }
-    let workers: Vec<_> = (0..3).map(|_| scene.command("root").arg("--batch").spawn().unwrap()).collect();
+    let workers: Vec<_> = (0..3)
+        .map(|_| scene.command("root").arg("--batch").spawn().unwrap())
+        .collect();
     for mut worker in workers {
         assert!(worker.wait().unwrap().success());
     }
     let modules = scene.json("root", ["module", "list"]);
     assert_eq!(modules.as_array().unwrap().len(), 6, "{modules}");
     let log = scene.json("root", ["audit", "log", "--limit", "1000"]);
-    let begun = log.as_array().unwrap().iter().filter(|e| e["action"] == "submission.build").count();
+    let begun = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|e| e["action"] == "submission.build")
+        .count();
     assert_eq!(begun, 6, "no row was built twice");
 }

@@ -39,7 +39,9 @@ pub struct Scene {
 
 impl Scene {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -72,26 +74,52 @@ impl Scene {
         command
     }
 
-    pub fn run<A: AsRef<OsStr>>(&self, actor: &str, arguments: impl IntoIterator<Item = A>) -> Answer {
+    pub fn run<A: AsRef<OsStr>>(
+        &self,
+        actor: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Answer {
         Answer(self.command(actor).args(arguments).output().unwrap())
     }
 
     /// Runs and wants success.
-    pub fn ok<A: AsRef<OsStr>>(&self, actor: &str, arguments: impl IntoIterator<Item = A>) -> Answer {
+    pub fn ok<A: AsRef<OsStr>>(
+        &self,
+        actor: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Answer {
         let answer = self.run(actor, arguments);
         assert_eq!(answer.code(), 0, "{answer:?}");
         answer
     }
 
     /// Runs with `--format json` and wants one document.
-    pub fn json<A: AsRef<OsStr>>(&self, actor: &str, arguments: impl IntoIterator<Item = A>) -> serde_json::Value {
-        let answer = Answer(self.command(actor).args(["--format", "json"]).args(arguments).output().unwrap());
+    pub fn json<A: AsRef<OsStr>>(
+        &self,
+        actor: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> serde_json::Value {
+        let answer = Answer(
+            self.command(actor)
+                .args(["--format", "json"])
+                .args(arguments)
+                .output()
+                .unwrap(),
+        );
         serde_json::from_str(&answer.out()).unwrap_or_else(|e| panic!("{e}: {answer:?}"))
     }
 
     /// Imports a root file system under a name.
     pub fn base(&self, name: &str, rootfs: &Path) {
-        self.ok("root", [OsStr::new("base"), "import".as_ref(), name.as_ref(), format!("rootfs:{}", rootfs.display()).as_ref()]);
+        self.ok(
+            "root",
+            [
+                OsStr::new("base"),
+                "import".as_ref(),
+                name.as_ref(),
+                format!("rootfs:{}", rootfs.display()).as_ref(),
+            ],
+        );
     }
 }
 
@@ -114,6 +142,12 @@ impl Answer {
 
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "exit {}\n--- out\n{}\n--- err\n{}", self.code(), self.out(), self.err())
+        write!(
+            f,
+            "exit {}\n--- out\n{}\n--- err\n{}",
+            self.code(),
+            self.out(),
+            self.err()
+        )
     }
 }

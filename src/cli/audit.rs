@@ -14,7 +14,11 @@ use crate::store::{AuditCheck, AuditFilter};
 pub fn run(site: &Site, audit: &Audit, output: &Output) -> Result<ExitCode, SiteError> {
     match audit {
         Audit::Log { submission, limit } => {
-            let filter = AuditFilter { submission: *submission, limit: usize::try_from(*limit).unwrap_or(usize::MAX), ..AuditFilter::default() };
+            let filter = AuditFilter {
+                submission: *submission,
+                limit: usize::try_from(*limit).unwrap_or(usize::MAX),
+                ..AuditFilter::default()
+            };
             let entries = site.queue().audit(&filter)?;
             if output.json() {
                 output.document(&entries)?;
@@ -28,28 +32,34 @@ pub fn run(site: &Site, audit: &Audit, output: &Output) -> Result<ExitCode, Site
                         (Role::Faint, time(entry.at)),
                         (Role::Strong, entry.actor.0),
                         (Role::Plain, entry.action),
-                        (Role::Plain, entry.submission.map(|id| format!("#{id}")).unwrap_or_default()),
+                        (
+                            Role::Plain,
+                            entry
+                                .submission
+                                .map(|id| format!("#{id}"))
+                                .unwrap_or_default(),
+                        ),
                         (Role::Faint, entry.hash.short()),
                     ]
                 })
                 .collect();
             output.say(&output.table(&["NO", "AT", "WHO", "WHAT", "ABOUT", "HASH"], &lines));
         }
-        Audit::Verify => {
-            match site.queue().verify_audit()? {
-                AuditCheck::Intact { entries, head } if output.json() => {
-                    output.document(&json!({ "intact": true, "entries": entries, "head": head }))?;
-                }
-                AuditCheck::Intact { entries, head } => {
-                    output.say(&format!("{entries} entries, unbroken; the last one is {head}"));
-                }
-                AuditCheck::Broken { number, why } => {
-                    let message = format!("the audit chain is broken at entry {number}: {why}");
-                    return Err(SiteError::refused(Failure::new(message))
-                        .help("somebody changed the database by hand: compare it with a backup"));
-                }
+        Audit::Verify => match site.queue().verify_audit()? {
+            AuditCheck::Intact { entries, head } if output.json() => {
+                output.document(&json!({ "intact": true, "entries": entries, "head": head }))?;
             }
-        }
+            AuditCheck::Intact { entries, head } => {
+                output.say(&format!(
+                    "{entries} entries, unbroken; the last one is {head}"
+                ));
+            }
+            AuditCheck::Broken { number, why } => {
+                let message = format!("the audit chain is broken at entry {number}: {why}");
+                return Err(SiteError::refused(Failure::new(message))
+                    .help("somebody changed the database by hand: compare it with a backup"));
+            }
+        },
     }
     Ok(ExitCode::SUCCESS)
 }

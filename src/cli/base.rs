@@ -16,16 +16,26 @@ pub fn run(site: &Site, base: &Base, output: &Output) -> Result<ExitCode, SiteEr
                 output.document(&base)?;
             } else {
                 let (name, digest) = (base.reference.familiar(), base.digest);
-                output.say(&format!("{name} is {digest} ({} layers, {})", base.layers, size(base.bytes)));
+                output.say(&format!(
+                    "{name} is {digest} ({} layers, {})",
+                    base.layers,
+                    size(base.bytes)
+                ));
             }
         }
         Base::Add { reference, purpose } => {
             site.approve_base(reference, purpose)?;
-            output.say(&format!("{} is on the approved list", reference.without_digest().familiar()));
+            output.say(&format!(
+                "{} is on the approved list",
+                reference.without_digest().familiar()
+            ));
         }
         Base::Remove { reference } => {
             site.remove_base(reference)?;
-            output.say(&format!("{} is off the approved list", reference.without_digest().familiar()));
+            output.say(&format!(
+                "{} is off the approved list",
+                reference.without_digest().familiar()
+            ));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -39,9 +49,17 @@ fn list(site: &Site, output: &Output) -> Result<(), SiteError> {
     let lines: Vec<_> = rows
         .into_iter()
         .map(|row| {
-            let role = if row.state == "approved" { Role::Good } else { Role::Warn };
+            let role = if row.state == "approved" {
+                Role::Good
+            } else {
+                Role::Warn
+            };
             let (digest, bytes, since) = match &row.held {
-                Some(base) => (base.digest.short(), size(base.bytes), time(base.imported_at)),
+                Some(base) => (
+                    base.digest.short(),
+                    size(base.bytes),
+                    time(base.imported_at),
+                ),
                 None => ("not in the cache".into(), String::new(), String::new()),
             };
             vec![
@@ -54,6 +72,9 @@ fn list(site: &Site, output: &Output) -> Result<(), SiteError> {
             ]
         })
         .collect();
-    output.say(&output.table(&["REFERENCE", "STATE", "DIGEST", "SIZE", "IMPORTED", "FOR"], &lines));
+    output.say(&output.table(
+        &["REFERENCE", "STATE", "DIGEST", "SIZE", "IMPORTED", "FOR"],
+        &lines,
+    ));
     Ok(())
 }

@@ -19,7 +19,10 @@ pub fn pass(site: &Site, output: &Output) -> Result<ExitCode, SiteError> {
             0 => String::new(),
             n => format!(", {n} back to the reviewers"),
         };
-        output.say(&format!("{} published, {} failed{voided}", pass.published, pass.failed));
+        output.say(&format!(
+            "{} published, {} failed{voided}",
+            pass.published, pass.failed
+        ));
     }
     Ok(ExitCode::from(u8::from(pass.failed > 0)))
 }
@@ -41,7 +44,9 @@ pub fn print(event: &Event, output: &Output) {
         }
         return;
     }
-    let Some(text) = sentence(&event.what, output) else { return };
+    let Some(text) = sentence(&event.what, output) else {
+        return;
+    };
     let of = match (&event.id, &event.slug) {
         (Some(id), Some(slug)) => output.paint(Role::Faint, &format!("#{id} {slug} ")),
         _ => String::new(),
@@ -51,22 +56,42 @@ pub fn print(event: &Event, output: &Output) {
 
 fn sentence(what: &Happening, output: &Output) -> Option<String> {
     Some(match what {
-        Happening::State { state: State::Published | State::Failed } | Happening::Usage(_) => return None,
+        Happening::State {
+            state: State::Published | State::Failed,
+        }
+        | Happening::Usage(_) => return None,
         Happening::State { state } => output.paint(Role::Strong, state.word()),
         Happening::Build { steps, .. } => format!("{steps} steps"),
-        Happening::Step { step, stage, text, .. } => {
+        Happening::Step {
+            step, stage, text, ..
+        } => {
             let number = output.paint(Role::Strong, &format!("[{step}]"));
-            format!("{number} {} {}", output.paint(Role::Faint, &sanitise(stage)), sanitise(text))
+            format!(
+                "{number} {} {}",
+                output.paint(Role::Faint, &sanitise(stage)),
+                sanitise(text)
+            )
         }
         Happening::Log { text, .. } => format!("    {}", sanitise(text)),
-        Happening::StepEnd { step, outcome, took_ms, .. } => match outcome {
+        Happening::StepEnd {
+            step,
+            outcome,
+            took_ms,
+            ..
+        } => match outcome {
             StepOutcome::Done => format!("[{step}] done in {took_ms} ms"),
             StepOutcome::Cached => format!("[{step}] {}", output.paint(Role::Faint, "cached")),
             StepOutcome::Failed => format!("[{step}] {}", output.paint(Role::Bad, "failed")),
         },
         Happening::Scan { text } => format!("scan: {}", sanitise(text)),
         Happening::Sign { text } => format!("sign: {}", sanitise(text)),
-        Happening::Result { ok: true, digest, cached_steps, steps, .. } => {
+        Happening::Result {
+            ok: true,
+            digest,
+            cached_steps,
+            steps,
+            ..
+        } => {
             let digest = digest.map(|d| d.to_string()).unwrap_or_default();
             let cached = match (cached_steps, steps) {
                 (Some(cached), Some(steps)) => format!(" ({cached} of {steps} steps cached)"),
@@ -74,9 +99,18 @@ fn sentence(what: &Happening, output: &Output) -> Option<String> {
             };
             format!("{} {digest}{cached}", output.paint(Role::Good, "ok"))
         }
-        Happening::Result { error, step, line, help, .. } => {
+        Happening::Result {
+            error,
+            step,
+            line,
+            help,
+            ..
+        } => {
             let mut text = output.paint(Role::Bad, "failed");
-            text.push_str(&format!(": {}", sanitise(error.as_deref().unwrap_or("unknown error"))));
+            text.push_str(&format!(
+                ": {}",
+                sanitise(error.as_deref().unwrap_or("unknown error"))
+            ));
             match (step, line) {
                 (Some(step), Some(line)) => text.push_str(&format!(" (step {step}, line {line})")),
                 (None, Some(line)) => text.push_str(&format!(" (line {line})")),

@@ -46,8 +46,16 @@ fn play(program: PathBuf, output: &Output) -> Result<ExitCode, SiteError> {
     let lines: Vec<_> = endings
         .into_iter()
         .map(|ending| {
-            let role = if ending.digest.is_some() { Role::Good } else { Role::Bad };
-            let what = ending.digest.map(|d| d.to_string()).or(ending.error).unwrap_or_default();
+            let role = if ending.digest.is_some() {
+                Role::Good
+            } else {
+                Role::Bad
+            };
+            let what = ending
+                .digest
+                .map(|d| d.to_string())
+                .or(ending.error)
+                .unwrap_or_default();
             vec![
                 (Role::Strong, ending.id.to_string()),
                 (Role::Plain, ending.slug),

@@ -9,7 +9,9 @@ use crate::pipeline::{Site, SiteError};
 /// Prints every check. 3 if something is missing.
 pub fn run(site: &Site, output: &Output) -> Result<ExitCode, SiteError> {
     let checks = site.doctor();
-    let missing = checks.iter().any(|check| check.status == CheckStatus::Missing);
+    let missing = checks
+        .iter()
+        .any(|check| check.status == CheckStatus::Missing);
     if output.json() {
         output.document(&checks)?;
     } else {
@@ -21,7 +23,11 @@ pub fn run(site: &Site, output: &Output) -> Result<ExitCode, SiteError> {
                     CheckStatus::Degraded => (Role::Warn, "! less"),
                     CheckStatus::Missing => (Role::Bad, "✗ missing"),
                 };
-                let help = if check.help.is_empty() { String::new() } else { format!(" — {}", check.help) };
+                let help = if check.help.is_empty() {
+                    String::new()
+                } else {
+                    format!(" — {}", check.help)
+                };
                 vec![
                     (role, word.to_owned()),
                     (Role::Strong, check.name.clone()),

@@ -12,7 +12,14 @@ use crate::store::NewException;
 pub fn run(site: &Site, verb: &Verb, output: &Output) -> Result<ExitCode, SiteError> {
     match verb {
         Verb::List => list(site, output)?,
-        Verb::Add { vulnerability, package, module, owner, reason, expires } => {
+        Verb::Add {
+            vulnerability,
+            package,
+            module,
+            owner,
+            reason,
+            expires,
+        } => {
             let expires_at = expires
                 .to_zoned(jiff::tz::TimeZone::UTC)
                 .map_err(|e| SiteError::usage(format!("`{expires}` is no date to end at: {e}")))?
@@ -21,7 +28,9 @@ pub fn run(site: &Site, verb: &Verb, output: &Output) -> Result<ExitCode, SiteEr
                 vulnerability: vulnerability.clone(),
                 package: package.clone(),
                 module: module.clone(),
-                owner: owner.as_deref().map_or_else(|| site.actor().clone(), Actor::new),
+                owner: owner
+                    .as_deref()
+                    .map_or_else(|| site.actor().clone(), Actor::new),
                 reason: reason.clone(),
                 expires_at,
             };
@@ -29,7 +38,10 @@ pub fn run(site: &Site, verb: &Verb, output: &Output) -> Result<ExitCode, SiteEr
             if output.json() {
                 output.document(&added)?;
             } else {
-                output.say(&format!("exception {}: {vulnerability} in {package} may pass until {expires}", added.id));
+                output.say(&format!(
+                    "exception {}: {vulnerability} in {package} may pass until {expires}",
+                    added.id
+                ));
             }
         }
         Verb::Remove { number } => {
@@ -59,13 +71,35 @@ fn list(site: &Site, output: &Output) -> Result<(), SiteError> {
                 (Role::Strong, e.id.to_string()),
                 (Role::Plain, e.vulnerability),
                 (Role::Plain, e.package),
-                (Role::Plain, e.module.map_or_else(|| "all modules".to_owned(), |slug| slug.to_string())),
-                (if over { Role::Bad } else { Role::Plain }, if over { format!("{until} (over)") } else { until }),
+                (
+                    Role::Plain,
+                    e.module
+                        .map_or_else(|| "all modules".to_owned(), |slug| slug.to_string()),
+                ),
+                (
+                    if over { Role::Bad } else { Role::Plain },
+                    if over {
+                        format!("{until} (over)")
+                    } else {
+                        until
+                    },
+                ),
                 (Role::Plain, e.owner.0),
                 (Role::Plain, e.reason),
             ]
         })
         .collect();
-    output.say(&output.table(&["NO", "VULNERABILITY", "PACKAGE", "MODULE", "UNTIL", "OWNER", "REASON"], &lines));
+    output.say(&output.table(
+        &[
+            "NO",
+            "VULNERABILITY",
+            "PACKAGE",
+            "MODULE",
+            "UNTIL",
+            "OWNER",
+            "REASON",
+        ],
+        &lines,
+    ));
     Ok(())
 }

@@ -50,7 +50,11 @@ pub(super) fn run(topic: Option<&str>, output: &Output) -> Result<ExitCode, Site
         output.say(&command.render_long_help().to_string());
         output.say(&output.paint(Role::Strong, "Topics (flareo help TOPIC):"));
         for (name, text) in TOPICS {
-            let title = text.lines().next().unwrap_or_default().trim_start_matches("# ");
+            let title = text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches("# ");
             output.say(&format!("  {name:<12} {title}"));
         }
         return Ok(ExitCode::SUCCESS);
@@ -66,5 +70,8 @@ pub(super) fn run(topic: Option<&str>, output: &Output) -> Result<ExitCode, Site
         return Ok(ExitCode::SUCCESS);
     }
     let names: Vec<_> = TOPICS.iter().map(|(name, _)| *name).collect();
-    Err(SiteError::usage(format!("no topic or command is called `{asked}`; the topics are {}", names.join(", "))))
+    Err(SiteError::usage(format!(
+        "no topic or command is called `{asked}`; the topics are {}",
+        names.join(", ")
+    )))
 }

@@ -8,27 +8,32 @@ use crate::model::event::Cancel;
 /// If no thread for it can be started.
 pub fn on_signal(cancel: &Cancel) -> std::io::Result<()> {
     let cancel = cancel.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("signals".into()).spawn(move || {
-        runtime.block_on(async move {
-            use tokio::signal::unix::{SignalKind, signal};
-            let (Ok(mut interrupt), Ok(mut terminate)) =
-                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-            else {
-                return;
-            };
-            loop {
-                tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            runtime.block_on(async move {
+                use tokio::signal::unix::{SignalKind, signal};
+                let (Ok(mut interrupt), Ok(mut terminate)) = (
+                    signal(SignalKind::interrupt()),
+                    signal(SignalKind::terminate()),
+                ) else {
+                    return;
+                };
+                loop {
+                    tokio::select! {
+                        _ = interrupt.recv() => {}
+                        _ = terminate.recv() => {}
+                    }
+                    if cancel.is_cancelled() {
+                        // Asked twice. What a build leaves behind, the next worker finds and clears.
+                        std::process::exit(130);
+                    }
+                    cancel.cancel();
                 }
-                if cancel.is_cancelled() {
-                    // Asked twice. What a build leaves behind, the next worker finds and clears.
-                    std::process::exit(130);
-                }
-                cancel.cancel();
-            }
-        });
-    })?;
+            });
+        })?;
     Ok(())
 }

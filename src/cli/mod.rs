@@ -68,7 +68,12 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
     match &arguments.command {
         Some(Command::Help { topic }) => return help::run(topic.as_deref(), output),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(*shell, &mut Arguments::command(), "flareo", &mut std::io::stdout());
+            clap_complete::generate(
+                *shell,
+                &mut Arguments::command(),
+                "flareo",
+                &mut std::io::stdout(),
+            );
             return Ok(ExitCode::SUCCESS);
         }
         Some(Command::Man) => {
@@ -84,7 +89,9 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
     let site = open(arguments)?;
     if arguments.batch {
         if arguments.command.is_some() {
-            return Err(SiteError::usage("--batch stands alone: it takes no command"));
+            return Err(SiteError::usage(
+                "--batch stands alone: it takes no command",
+            ));
         }
         return batch::pass(&site, output);
     }
@@ -104,21 +111,26 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
         Command::Verify { target, key } => verify::run(&site, target, key.as_deref(), output),
         Command::Init => {
             let public = site.init()?;
-            output.say(&format!("{}\nstate folder: {}", public.trim_end(), site.paths().state().display()));
+            output.say(&format!(
+                "{}\nstate folder: {}",
+                public.trim_end(),
+                site.paths().state().display()
+            ));
             Ok(ExitCode::SUCCESS)
         }
         Command::Worker => batch::stay(&site, output),
         Command::Audit(audit) => audit::run(&site, audit, output),
         Command::Doctor => doctor::run(&site, output),
-        Command::Help { .. } | Command::Completions { .. } | Command::Man | Command::Demo { .. } => {
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Help { .. }
+        | Command::Completions { .. }
+        | Command::Man
+        | Command::Demo { .. } => Ok(ExitCode::SUCCESS),
     }
 }
 
 fn open(arguments: &Arguments) -> Result<Site, SiteError> {
     let paths = Paths::find(arguments.state_dir.as_deref()).map_err(SiteError::host)?;
-    let policy =
-        config::load(&paths, arguments.config.as_deref()).map_err(|e| SiteError::usage(e.to_string()))?;
+    let policy = config::load(&paths, arguments.config.as_deref())
+        .map_err(|e| SiteError::usage(e.to_string()))?;
     Site::open(Settings::new(paths, policy, access::current()))
 }

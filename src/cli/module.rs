@@ -12,11 +12,16 @@ pub fn run(site: &Site, verb: &Verb, output: &Output) -> Result<ExitCode, SiteEr
     match verb {
         Verb::List => list(site, output)?,
         Verb::Show { slug } => show(site, &site.module(slug)?, output)?,
-        Verb::Export { slug, output: destination } => {
+        Verb::Export {
+            slug,
+            output: destination,
+        } => {
             let module = site.module(slug)?;
             let written = site.export(&module, destination)?;
             if output.json() {
-                output.document(&serde_json::json!({ "digest": written.digest, "to": destination }))?;
+                output.document(
+                    &serde_json::json!({ "digest": written.digest, "to": destination }),
+                )?;
             } else {
                 output.say(&format!("{} is at {destination}", written.digest));
             }
@@ -47,12 +52,26 @@ fn list(site: &Site, output: &Output) -> Result<(), SiteError> {
                 (Role::Plain, row.digest.to_string()),
                 (Role::Plain, size(row.bytes)),
                 (Role::Plain, row.packages.to_string()),
-                (if row.signed { Role::Good } else { Role::Bad }, if row.signed { "signed" } else { "unsigned" }.into()),
+                (
+                    if row.signed { Role::Good } else { Role::Bad },
+                    if row.signed { "signed" } else { "unsigned" }.into(),
+                ),
                 (Role::Faint, time(row.published_at)),
             ]
         })
         .collect();
-    output.say(&output.table(&["SLUG", "STATE", "DIGEST", "SIZE", "PACKAGES", "SIGNATURE", "PUBLISHED"], &lines));
+    output.say(&output.table(
+        &[
+            "SLUG",
+            "STATE",
+            "DIGEST",
+            "SIZE",
+            "PACKAGES",
+            "SIGNATURE",
+            "PUBLISHED",
+        ],
+        &lines,
+    ));
     Ok(())
 }
 
@@ -61,21 +80,41 @@ fn show(site: &Site, module: &Module, output: &Output) -> Result<(), SiteError> 
         return output.document(module);
     }
     let fact = |name: &str, value: &str| {
-        output.say(&format!("{} {value}", output.paint(Role::Faint, &format!("{name:>12}"))));
+        output.say(&format!(
+            "{} {value}",
+            output.paint(Role::Faint, &format!("{name:>12}"))
+        ));
     };
     output.say(&output.paint(Role::Strong, module.slug.as_str()));
     fact("digest", &module.digest.to_string());
-    fact("pull", &format!("{}/{}@{}", site.policy().catalog.prefix, module.slug, module.digest));
+    fact(
+        "pull",
+        &format!(
+            "{}/{}@{}",
+            site.policy().catalog.prefix,
+            module.slug,
+            module.digest
+        ),
+    );
     fact("submission", &format!("#{}", module.submission));
     fact("published", &time(module.published_at));
-    fact("size", &format!("{} in {} layers", size(module.bytes), module.layers));
+    fact(
+        "size",
+        &format!("{} in {} layers", size(module.bytes), module.layers),
+    );
     fact("packages", &module.packages.to_string());
     if module.excepted > 0 {
-        fact("excepted", &format!("{} findings let through by an exception", module.excepted));
+        fact(
+            "excepted",
+            &format!("{} findings let through by an exception", module.excepted),
+        );
     }
     for attachment in &module.attachments {
         let tag = attachment.tag.as_deref().unwrap_or("referrer");
-        fact(attachment.kind.word(), &format!("{} ({tag})", attachment.manifest));
+        fact(
+            attachment.kind.word(),
+            &format!("{} ({tag})", attachment.manifest),
+        );
     }
     Ok(())
 }

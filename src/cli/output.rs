@@ -45,7 +45,10 @@ impl Output {
                 std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() && !dumb
             }
         };
-        Self { format, colour: colour && format == Format::Human }
+        Self {
+            format,
+            colour: colour && format == Format::Human,
+        }
     }
 
     /// Whether JSON was asked for.
@@ -68,7 +71,11 @@ impl Output {
             Role::Warn => "33",
             Role::Bad => "31",
         };
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// Writes a line, or several. A reader that went away is no error.
@@ -99,13 +106,29 @@ impl Output {
                 (Some(step), Some(line)) => format!(" (step {step}, line {line})"),
                 (Some(step), None) => format!(" (step {step})"),
                 // A parse error says its line itself.
-                (None, Some(line)) if !failure.message.contains(&format!("line {line}")) => format!(" (line {line})"),
+                (None, Some(line)) if !failure.message.contains(&format!("line {line}")) => {
+                    format!(" (line {line})")
+                }
                 _ => String::new(),
             };
-            let message: Vec<_> = failure.message.lines().map(|line| sanitise(line).into_owned()).collect();
-            let _ = write!(text, "{}: {}{place}", self.paint(Role::Bad, "error"), message.join("\n"));
+            let message: Vec<_> = failure
+                .message
+                .lines()
+                .map(|line| sanitise(line).into_owned())
+                .collect();
+            let _ = write!(
+                text,
+                "{}: {}{place}",
+                self.paint(Role::Bad, "error"),
+                message.join("\n")
+            );
             if !failure.help.is_empty() {
-                let _ = write!(text, "\n{}: {}", self.paint(Role::Strong, "help"), sanitise(&failure.help));
+                let _ = write!(
+                    text,
+                    "\n{}: {}",
+                    self.paint(Role::Strong, "help"),
+                    sanitise(&failure.help)
+                );
             }
         }
         let _ = writeln!(std::io::stderr().lock(), "{text}");
@@ -115,10 +138,17 @@ impl Output {
     pub fn table(&self, heading: &[&str], rows: &[Vec<(Role, String)>]) -> String {
         let clean: Vec<Vec<(Role, String)>> = rows
             .iter()
-            .map(|row| row.iter().map(|(role, cell)| (*role, sanitise(cell).into_owned())).collect())
+            .map(|row| {
+                row.iter()
+                    .map(|(role, cell)| (*role, sanitise(cell).into_owned()))
+                    .collect()
+            })
             .collect();
         let width = |column: usize| {
-            let cells = clean.iter().filter_map(|row| row.get(column)).map(|(_, cell)| cell.width());
+            let cells = clean
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|(_, cell)| cell.width());
             cells.chain([heading[column].width()]).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..heading.len()).map(width).collect();
@@ -126,14 +156,22 @@ impl Output {
             let mut line = String::new();
             for (column, (role, cell)) in cells.enumerate() {
                 let last = column + 1 == heading.len();
-                let gap = if last { 0 } else { widths[column].saturating_sub(cell.width()) + 2 };
+                let gap = if last {
+                    0
+                } else {
+                    widths[column].saturating_sub(cell.width()) + 2
+                };
                 line.push_str(&self.paint(role, cell));
                 line.push_str(&" ".repeat(gap));
             }
             line.trim_end().to_owned()
         };
         let mut lines = vec![line(&mut heading.iter().map(|cell| (Role::Faint, *cell)))];
-        lines.extend(clean.iter().map(|row| line(&mut row.iter().map(|(role, cell)| (*role, cell.as_str())))));
+        lines.extend(
+            clean
+                .iter()
+                .map(|row| line(&mut row.iter().map(|(role, cell)| (*role, cell.as_str())))),
+        );
         lines.join("\n")
     }
 }
@@ -163,7 +201,11 @@ pub fn size(bytes: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+    if unit == 0 {
+        format!("{bytes} B")
+    } else {
+        format!("{value:.1} {}", UNITS[unit])
+    }
 }
 
 #[cfg(test)]
@@ -172,7 +214,10 @@ mod tests {
 
     #[test]
     fn a_table_lines_up_and_shows_no_escape_sequence() {
-        let output = Output { format: Format::Human, colour: false };
+        let output = Output {
+            format: Format::Human,
+            colour: false,
+        };
         let rows = vec![
             vec![(Role::Plain, "1".into()), (Role::Good, "a\x1b[31mb".into())],
             vec![(Role::Plain, "100".into()), (Role::Bad, "日本".into())],

@@ -27,8 +27,8 @@ pub fn run(site: &Site, publish: &Publish, output: &Output) -> Result<ExitCode, 
     } else if source.is_dir() {
         site.publish(Source::Folder(source), slug, wishes)?
     } else {
-        let mut file =
-            File::open(source).map_err(|e| SiteError::usage(format!("can't read {}: {e}", source.display())))?;
+        let mut file = File::open(source)
+            .map_err(|e| SiteError::usage(format!("can't read {}: {e}", source.display())))?;
         site.publish(Source::Archive(&mut file), slug, wishes)?
     };
     let row = &published.submission;

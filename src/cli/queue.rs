@@ -30,7 +30,11 @@ pub fn run(site: &Site, queue: &Queue, output: &Output) -> Result<ExitCode, Site
                 (Some(error), ..) => error.lines().next().unwrap_or_default().to_owned(),
                 (None, Some(digest), ..) => digest.to_string(),
                 (None, None, Some(place), _) => format!("place {place} in the line"),
-                (None, None, None, 0) => row.claimed_by.as_ref().map(|by| format!("read by {by}")).unwrap_or_default(),
+                (None, None, None, 0) => row
+                    .claimed_by
+                    .as_ref()
+                    .map(|by| format!("read by {by}"))
+                    .unwrap_or_default(),
                 (None, None, None, blocks) => format!("{blocks} blocking"),
             };
             vec![

@@ -26,13 +26,33 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
         time(row.created_at)
     ));
     let fact = |name: &str, value: String| {
-        output.say(&format!("{} {value}", output.paint(Role::Faint, &format!("{name:>10}"))));
+        output.say(&format!(
+            "{} {value}",
+            output.paint(Role::Faint, &format!("{name:>10}"))
+        ));
     };
-    fact("context", format!("{} ({} entries, {})", row.context, row.context_entries, size(row.context_bytes)));
+    fact(
+        "context",
+        format!(
+            "{} ({} entries, {})",
+            row.context,
+            row.context_entries,
+            size(row.context_bytes)
+        ),
+    );
     for pin in &page.pins {
-        let held = pin.digest.map_or_else(|| "not in the cache".to_owned(), |d| d.to_string());
+        let held = pin
+            .digest
+            .map_or_else(|| "not in the cache".to_owned(), |d| d.to_string());
         let approved = if pin.approved { "" } else { ", not approved" };
-        fact("base", format!("{} line {}: {held}{approved}", sanitise(&pin.written), pin.line));
+        fact(
+            "base",
+            format!(
+                "{} line {}: {held}{approved}",
+                sanitise(&pin.written),
+                pin.line
+            ),
+        );
     }
     if !row.wishes.notes.is_empty() {
         fact("notes", sanitise(&row.wishes.notes).into_owned());
@@ -50,15 +70,29 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
         fact("image", image.to_string());
     }
     if let Some(failure) = &row.failure {
-        fact("error", output.paint(Role::Bad, &sanitise(&failure.message)));
+        fact(
+            "error",
+            output.paint(Role::Bad, &sanitise(&failure.message)),
+        );
     }
     for decision in &page.decisions {
         let verdict = match decision.verdict {
             Verdict::Approve => "approved",
             Verdict::Reject => "rejected",
         };
-        let reason = if decision.reason.is_empty() { String::new() } else { format!(": {}", sanitise(&decision.reason)) };
-        fact(verdict, format!("by {} at {}{reason}", sanitise(&decision.by.0), time(decision.at)));
+        let reason = if decision.reason.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", sanitise(&decision.reason))
+        };
+        fact(
+            verdict,
+            format!(
+                "by {} at {}{reason}",
+                sanitise(&decision.by.0),
+                time(decision.at)
+            ),
+        );
     }
     output.say("");
     for (index, line) in page.dockerfile.lines().enumerate() {
@@ -75,8 +109,16 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
     }
     if let Some(previous) = &page.previous {
         let lines = review::diff(&previous.dockerfile, &page.dockerfile);
-        let changed: Vec<_> = lines.iter().filter(|line| line.change != Change::Same).collect();
-        output.say(&format!("\nsince #{} ({}): {} lines changed", previous.id, previous.state, changed.len()));
+        let changed: Vec<_> = lines
+            .iter()
+            .filter(|line| line.change != Change::Same)
+            .collect();
+        output.say(&format!(
+            "\nsince #{} ({}): {} lines changed",
+            previous.id,
+            previous.state,
+            changed.len()
+        ));
         for line in changed {
             let (sign, role) = match line.change {
                 Change::Added => ('+', Role::Good),

@@ -10,7 +10,12 @@ use crate::logs::sanitise;
 use crate::pipeline::{Site, SiteError};
 
 /// Verifies and says what was found.
-pub fn run(site: &Site, target: &str, key: Option<&Path>, output: &Output) -> Result<ExitCode, SiteError> {
+pub fn run(
+    site: &Site,
+    target: &str,
+    key: Option<&Path>,
+    output: &Output,
+) -> Result<ExitCode, SiteError> {
     let verified = site.verify(&target.parse()?, key)?;
     if output.json() {
         let documents: Vec<_> = verified
@@ -24,9 +29,16 @@ pub fn run(site: &Site, target: &str, key: Option<&Path>, output: &Output) -> Re
         return Ok(ExitCode::SUCCESS);
     }
     for one in &verified {
-        output.say(&format!("{} {}", output.paint(Role::Good, "verified"), one.image));
+        output.say(&format!(
+            "{} {}",
+            output.paint(Role::Good, "verified"),
+            one.image
+        ));
         let fact = |name: &str, value: &str| {
-            output.say(&format!("{} {value}", output.paint(Role::Faint, &format!("{name:>12}"))));
+            output.say(&format!(
+                "{} {value}",
+                output.paint(Role::Faint, &format!("{name:>12}"))
+            ));
         };
         fact("signed as", &sanitise(&one.identity));
         fact("by key", &one.key.to_string());

@@ -140,7 +140,10 @@ mod tests {
     #[test]
     fn the_help_shows_the_defaults() {
         let help = include_str!("../../data/help/policy.md");
-        let block = help.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+        let block = help
+            .split("```toml\n")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next());
         assert_eq!(read(block.unwrap()), Ok(Policy::default()));
     }
 

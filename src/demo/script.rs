@@ -40,7 +40,12 @@ pub struct Ending {
 ///
 /// # Errors
 /// If the site fails. That a submission fails is part of the play.
-pub fn play(stage: &Stage, width: u16, height: u16, show: &mut dyn FnMut(Scene)) -> Result<Vec<Ending>, SiteError> {
+pub fn play(
+    stage: &Stage,
+    width: u16,
+    height: u16,
+    show: &mut dyn FnMut(Scene),
+) -> Result<Vec<Ending>, SiteError> {
     let mut act = Act::new(stage.site(), width, height)?;
     act.scene("queue", show);
 
@@ -70,9 +75,15 @@ pub fn play(stage: &Stage, width: u16, height: u16, show: &mut dyn FnMut(Scene))
     }
     act.scene("queue-decided", show);
 
-    stage.site().work_pass(&|_: &Event| {}, &Cancel::default())?;
+    stage
+        .site()
+        .work_pass(&|_: &Event| {}, &Cancel::default())?;
     stage.pass(3);
-    for (slug, name) in [("greeter", "build-greeter"), ("metrics", "build-metrics"), ("shop", "build-shop")] {
+    for (slug, name) in [
+        ("greeter", "build-greeter"),
+        ("metrics", "build-metrics"),
+        ("shop", "build-shop"),
+    ] {
         act.open(slug)?;
         act.press("3")?;
         act.scene(name, show);
@@ -112,8 +123,13 @@ struct Act {
 
 impl Act {
     fn new(site: &Site, width: u16, height: u16) -> Result<Self, SiteError> {
-        let session = Session::new(Arc::new(crate::tui::SiteDesk::new(site)?), &Options::default(), width, height)
-            .map_err(SiteError::host)?;
+        let session = Session::new(
+            Arc::new(crate::tui::SiteDesk::new(site)?),
+            &Options::default(),
+            width,
+            height,
+        )
+        .map_err(SiteError::host)?;
         Ok(Self { session })
     }
 
@@ -136,6 +152,9 @@ impl Act {
 
     fn scene(&mut self, name: &'static str, show: &mut dyn FnMut(Scene)) {
         self.session.settle();
-        show(Scene { name, frame: self.session.frame() });
+        show(Scene {
+            name,
+            frame: self.session.frame(),
+        });
     }
 }

@@ -56,9 +56,13 @@ impl Stage {
     /// # Errors
     /// If the host lacks a shell or a package list, or the site can't be made.
     pub fn seed(scripted: bool, program: PathBuf) -> Result<Self, DemoError> {
-        let folder = tempfile::Builder::new().prefix("flareo-demo-").tempdir().map_err(|source| {
-            DemoError::Folder { path: std::env::temp_dir(), source }
-        })?;
+        let folder = tempfile::Builder::new()
+            .prefix("flareo-demo-")
+            .tempdir()
+            .map_err(|source| DemoError::Folder {
+                path: std::env::temp_dir(),
+                source,
+            })?;
         let path = folder.path().to_owned();
         let mut stage = Self::seed_in(&path, scripted, program)?;
         stage._folder = Some(folder);
@@ -90,7 +94,11 @@ impl Stage {
             ..Settings::new(paths, policy, Actor::new(REVIEWER))
         };
         let site = Site::open(settings)?;
-        let stage = Self { site, clock, _folder: None };
+        let stage = Self {
+            site,
+            clock,
+            _folder: None,
+        };
         stage.make_base(&folder.join("base"))?;
         stage.make_database(&present)?;
         for sample in SAMPLES {
@@ -112,10 +120,14 @@ impl Stage {
     }
 
     fn make_base(&self, root: &Path) -> Result<(), DemoError> {
-        fs::create_dir_all(root).map_err(|source| DemoError::Folder { path: root.to_owned(), source })?;
+        fs::create_dir_all(root).map_err(|source| DemoError::Folder {
+            path: root.to_owned(),
+            source,
+        })?;
         host::make(root)?;
         let reference: Reference = BASE.parse().map_err(SiteError::host)?;
-        self.site.import_base(&reference, &format!("rootfs:{}", root.display()))?;
+        self.site
+            .import_base(&reference, &format!("rootfs:{}", root.display()))?;
         Ok(())
     }
 
@@ -137,14 +149,19 @@ impl Stage {
             ..Wishes::default()
         };
         let slug = sample.slug.parse().map_err(SiteError::host)?;
-        self.site.asked_by(sample.submitter).publish(Source::Folder(&folder), slug, wishes)?;
+        self.site
+            .asked_by(sample.submitter)
+            .publish(Source::Folder(&folder), slug, wishes)?;
         self.pass(7);
         Ok(())
     }
 }
 
 fn write(path: &Path, text: &str) -> Result<(), DemoError> {
-    let failed = |source| DemoError::Folder { path: path.to_owned(), source };
+    let failed = |source| DemoError::Folder {
+        path: path.to_owned(),
+        source,
+    };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }

@@ -19,7 +19,11 @@ pub struct External {
 /// Every image that is neither `scratch` nor a stage of the file, each name once, in the order of the file.
 ///
 /// What can't be expanded is left out: it has no name to pin, and lint and the engine refuse it with its place.
-pub fn external(file: &Dockerfile, build_args: &BTreeMap<String, String>, platform: &Platform) -> Vec<External> {
+pub fn external(
+    file: &Dockerfile,
+    build_args: &BTreeMap<String, String>,
+    platform: &Platform,
+) -> Vec<External> {
     let Ok(global) = Global::new(file, build_args, platform) else {
         return Vec::new();
     };
@@ -56,15 +60,23 @@ pub fn external(file: &Dockerfile, build_args: &BTreeMap<String, String>, platfo
 /// What an instruction takes from another stage or image, as written.
 fn sources(instruction: &Instruction) -> Vec<String> {
     match &instruction.kind {
-        Kind::Copy { .. } | Kind::Add { .. } => {
-            instruction.flag("from").filter(|from| !from.is_empty()).map(str::to_owned).into_iter().collect()
-        }
+        Kind::Copy { .. } | Kind::Add { .. } => instruction
+            .flag("from")
+            .filter(|from| !from.is_empty())
+            .map(str::to_owned)
+            .into_iter()
+            .collect(),
         Kind::Run(_) => instruction
             .flags
             .iter()
             .filter(|flag| flag.name.text == "mount")
             .filter_map(|flag| flag.value.as_ref())
-            .filter_map(|mount| mount.text.split(',').find_map(|part| part.trim().strip_prefix("from=")))
+            .filter_map(|mount| {
+                mount
+                    .text
+                    .split(',')
+                    .find_map(|part| part.trim().strip_prefix("from="))
+            })
             .map(str::to_owned)
             .collect(),
         _ => Vec::new(),
@@ -81,11 +93,17 @@ mod tests {
         let text = b"ARG V=3.19\nFROM alpine:$V AS one\nFROM scratch\nCOPY --from=one /a /a\nCOPY --from=0 /b /b\n\
             COPY --from=nginx:1.27-alpine /c /c\nRUN --mount=type=bind,from=redis:7,target=/r true\nFROM one\nFROM alpine:3.19\nFROM ${NOTHING}\n";
         let file = parse(text).unwrap();
-        let found: Vec<_> =
-            external(&file, &BTreeMap::new(), &Platform::host()).into_iter().map(|e| (e.name, e.line)).collect();
+        let found: Vec<_> = external(&file, &BTreeMap::new(), &Platform::host())
+            .into_iter()
+            .map(|e| (e.name, e.line))
+            .collect();
         assert_eq!(
             found,
-            [("alpine:3.19".to_owned(), 2), ("nginx:1.27-alpine".to_owned(), 6), ("redis:7".to_owned(), 7)]
+            [
+                ("alpine:3.19".to_owned(), 2),
+                ("nginx:1.27-alpine".to_owned(), 6),
+                ("redis:7".to_owned(), 7)
+            ]
         );
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! This room writes the texts. The store keeps them in its outbox in the very transaction that they tell of.
 
-use crate::store::NewMail;
 use crate::model::{Digest, Failure, Submission};
+use crate::store::NewMail;
 
 /// The line of a header: no line ends, no control characters, whatever the submitter typed.
 fn header(text: &str) -> String {
@@ -85,4 +85,3 @@ mod tests {
         );
     }
 }
-

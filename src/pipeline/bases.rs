@@ -37,7 +37,10 @@ impl Site {
                 reference.familiar()
             )));
         }
-        let options = ImportOptions { registry: RegistrySettings::of_user(), ..ImportOptions::default() };
+        let options = ImportOptions {
+            registry: RegistrySettings::of_user(),
+            ..ImportOptions::default()
+        };
         let imported = bases::import(self.store(), source, &Platform::host(), &options)
             .map_err(|e| SiteError::refused(Failure::new(e.to_string())))?;
         let base = Base {
@@ -82,7 +85,10 @@ impl Site {
     /// # Errors
     /// If it is there already.
     pub fn approve_base(&self, reference: &Reference, purpose: &str) -> Result<(), SiteError> {
-        let base = ApprovedBase { reference: reference.without_digest(), purpose: purpose.to_owned() };
+        let base = ApprovedBase {
+            reference: reference.without_digest(),
+            purpose: purpose.to_owned(),
+        };
         Ok(self.queue().approve_base(&base, self.actor())?)
     }
 
@@ -95,7 +101,8 @@ impl Site {
     }
 
     pub(super) fn record(&self, action: &str, facts: serde_json::Value) -> Result<(), SiteError> {
-        self.queue().record(&Record::new(self.actor(), action, None, facts))?;
+        self.queue()
+            .record(&Record::new(self.actor(), action, None, facts))?;
         Ok(())
     }
 

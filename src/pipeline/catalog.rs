@@ -32,7 +32,9 @@ impl std::str::FromStr for Target {
             return Ok(Self::Image(digest));
         }
         text.parse().map(Self::Module).map_err(|_| {
-            SiteError::usage(format!("`{text}` is neither a module, nor a digest `sha256:…`, nor `oci:DIR`"))
+            SiteError::usage(format!(
+                "`{text}` is neither a module, nor a digest `sha256:…`, nor `oci:DIR`"
+            ))
         })
     }
 }
@@ -43,9 +45,11 @@ impl Site {
     /// # Errors
     /// If there is none.
     pub fn module(&self, slug: &Slug) -> Result<Module, SiteError> {
-        self.queue()
-            .module(slug)?
-            .ok_or_else(|| SiteError::usage(format!("no module is called `{slug}`: `flareo module list` shows them")))
+        self.queue().module(slug)?.ok_or_else(|| {
+            SiteError::usage(format!(
+                "no module is called `{slug}`: `flareo module list` shows them"
+            ))
+        })
     }
 
     /// Writes a module's image with its signature and attestations to `destination`.
@@ -53,14 +57,23 @@ impl Site {
     /// # Errors
     /// If the destination makes no sense, or can't be written.
     pub fn export(&self, module: &Module, destination: &str) -> Result<Exported, SiteError> {
-        let item = Item { image: module.digest, attachments: &module.attachments };
+        let item = Item {
+            image: module.digest,
+            attachments: &module.attachments,
+        };
         self.write_out(&item, destination)
     }
 
-    pub(super) fn write_out(&self, item: &Item<'_>, destination: &str) -> Result<Exported, SiteError> {
+    pub(super) fn write_out(
+        &self,
+        item: &Item<'_>,
+        destination: &str,
+    ) -> Result<Exported, SiteError> {
         let settings = RegistrySettings::of_user();
         catalog::export(self.store(), item, destination, &settings).map_err(|error| match error {
-            CatalogError::Location(_) | CatalogError::Destination { .. } => SiteError::usage(error.to_string()),
+            CatalogError::Location(_) | CatalogError::Destination { .. } => {
+                SiteError::usage(error.to_string())
+            }
             other => SiteError::host(other),
         })
     }
@@ -75,9 +88,15 @@ impl Site {
         }
         let module = self.module(slug)?;
         let row = self.queue().submission(module.submission)?;
-        let step = Move::Yank { reason: reason.to_owned() };
-        self.queue().transition(&Transition::new(&row, self.actor(), step))?;
-        Ok(Module { yanked: true, ..module })
+        let step = Move::Yank {
+            reason: reason.to_owned(),
+        };
+        self.queue()
+            .transition(&Transition::new(&row, self.actor(), step))?;
+        Ok(Module {
+            yanked: true,
+            ..module
+        })
     }
 
     /// Checks signature, bill of materials and provenance.
@@ -90,18 +109,21 @@ impl Site {
             None => self.key()?.public().clone(),
         };
         let untrusted = |e: attest::VerifyError| {
-            SiteError::refused(Failure::new(e.to_string())).help("do not use this image until you know why")
+            SiteError::refused(Failure::new(e.to_string()))
+                .help("do not use this image until you know why")
         };
         let module = match target {
-            Target::Layout(folder) => return attest::verify_layout(folder, &public).map_err(untrusted),
+            Target::Layout(folder) => {
+                return attest::verify_layout(folder, &public).map_err(untrusted);
+            }
             Target::Module(slug) => self.module(slug)?,
             Target::Image(digest) => self
                 .queue()
                 .module_by_digest(*digest)?
                 .ok_or_else(|| SiteError::usage(format!("no module has the digest {digest}")))?,
         };
-        let verified =
-            attest::verify(self.store(), module.digest, &module.attachments, &public).map_err(untrusted)?;
+        let verified = attest::verify(self.store(), module.digest, &module.attachments, &public)
+            .map_err(untrusted)?;
         Ok(vec![verified])
     }
 }

@@ -22,8 +22,15 @@ pub struct Seen {
 impl Seen {
     /// What a page shows.
     pub fn of(page: &ReviewPage) -> Self {
-        let pins = page.pins.iter().filter_map(|pin| Some((pin.reference.without_digest(), pin.digest?))).collect();
-        Self { version: page.submission.version, pins }
+        let pins = page
+            .pins
+            .iter()
+            .filter_map(|pin| Some((pin.reference.without_digest(), pin.digest?)))
+            .collect();
+        Self {
+            version: page.submission.version,
+            pins,
+        }
     }
 }
 
@@ -44,23 +51,41 @@ impl Site {
         review::may_approve(&page, self.actor(), grants, reason)?;
         let context = self.context(&page.submission)?;
         let dockerfile = self.dockerfile_of(&page.submission, &context)?.digest();
-        let binding = review::bind(&page.submission, dockerfile, &page.pins, grants, self.policy());
+        let binding = review::bind(
+            &page.submission,
+            dockerfile,
+            &page.pins,
+            grants,
+            self.policy(),
+        );
         self.queue().keep_policy(self.policy())?;
         self.remember(&page)?;
-        let step = Move::Approve { binding, reason: reason.to_owned() };
-        Ok(self.queue().transition(&Transition::new(&page.submission, self.actor(), step))?)
+        let step = Move::Approve {
+            binding,
+            reason: reason.to_owned(),
+        };
+        Ok(self
+            .queue()
+            .transition(&Transition::new(&page.submission, self.actor(), step))?)
     }
 
     /// Sends a submission back with a reason.
     ///
     /// # Errors
     /// If no reason is given, somebody else was faster, or it is no longer what was seen.
-    pub fn reject(&self, id: SubmissionId, seen: Option<&Seen>, reason: &str) -> Result<Submission, SiteError> {
+    pub fn reject(
+        &self,
+        id: SubmissionId,
+        seen: Option<&Seen>,
+        reason: &str,
+    ) -> Result<Submission, SiteError> {
         let page = self.review_page(id)?;
         check_seen(&page, seen)?;
         review::may_reject(&page, reason)?;
         self.remember(&page)?;
-        let step = Move::Reject { reason: reason.to_owned() };
+        let step = Move::Reject {
+            reason: reason.to_owned(),
+        };
         let mut transition = Transition::new(&page.submission, self.actor(), step);
         if let Some(mail) = notify::rejected(&page.submission, &Failure::new(reason)) {
             transition = transition.mail(mail);
@@ -81,7 +106,9 @@ impl Site {
             )))
             .help("a reviewer rejects instead: `flareo review ID reject --reason …`"));
         }
-        Ok(self.queue().transition(&Transition::new(&row, self.actor(), Move::Withdraw))?)
+        Ok(self
+            .queue()
+            .transition(&Transition::new(&row, self.actor(), Move::Withdraw))?)
     }
 
     /// Says that the caller reads a submission now.
@@ -118,11 +145,16 @@ fn check_seen(page: &ReviewPage, seen: Option<&Seen>) -> Result<(), SiteError> {
     let now = Seen::of(page);
     if now.version != seen.version {
         let state = page.submission.state;
-        return Err(SiteError::busy(format!("submission {} has changed since you read it: it is {state} now", page.submission.id)));
+        return Err(SiteError::busy(format!(
+            "submission {} has changed since you read it: it is {state} now",
+            page.submission.id
+        )));
     }
     if now.pins != seen.pins {
-        return Err(SiteError::refused(Failure::new("a base of this submission was refreshed since you read it"))
-            .help("look at the pins again, then decide"));
+        return Err(SiteError::refused(Failure::new(
+            "a base of this submission was refreshed since you read it",
+        ))
+        .help("look at the pins again, then decide"));
     }
     Ok(())
 }

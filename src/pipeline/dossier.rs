@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::{Site, SiteError};
 use crate::dockerfile::ast::Dockerfile;
 use crate::dockerfile::{self, ParseError};
+use crate::lint::{self, Report};
 use crate::model::base::Base;
 use crate::model::context::ContextSource;
 use crate::model::decision::Grant;
 use crate::model::image::Platform;
 use crate::model::view::{BasePin, Previous, ReviewPage};
 use crate::model::{Digest, Failure, Reference, State, Submission, SubmissionId};
-use crate::lint::{self, Report};
 use crate::{bases, intake};
 
 /// A Dockerfile as it was read.
@@ -32,7 +32,9 @@ impl Read {
         Self {
             name: name.to_owned(),
             // Places count from behind a byte-order mark, as the parser's do.
-            text: String::from_utf8_lossy(&bytes).trim_start_matches('\u{feff}').to_owned(),
+            text: String::from_utf8_lossy(&bytes)
+                .trim_start_matches('\u{feff}')
+                .to_owned(),
             parsed: dockerfile::parse(&bytes),
             bytes,
         }
@@ -56,11 +58,15 @@ impl Site {
         intake::StoredContext::open(&self.paths().contexts(), row.context).map_err(SiteError::from)
     }
 
-    pub(super) fn read_dockerfile(&self, context: &dyn ContextSource, name: &str) -> Result<Read, SiteError> {
+    pub(super) fn read_dockerfile(
+        &self,
+        context: &dyn ContextSource,
+        name: &str,
+    ) -> Result<Read, SiteError> {
         let limit = self.policy().context.dockerfile_bytes;
-        let bytes = context
-            .read(name, limit)
-            .map_err(|e| SiteError::refused(Failure::new(format!("the Dockerfile can't be read: {e}"))))?;
+        let bytes = context.read(name, limit).map_err(|e| {
+            SiteError::refused(Failure::new(format!("the Dockerfile can't be read: {e}")))
+        })?;
         Ok(Read::of(name, bytes))
     }
 
@@ -68,22 +74,38 @@ impl Site {
     ///
     /// # Errors
     /// If the queue can't be read.
-    pub fn pins(&self, file: &Dockerfile, build_args: &BTreeMap<String, String>) -> Result<Vec<BasePin>, SiteError> {
+    pub fn pins(
+        &self,
+        file: &Dockerfile,
+        build_args: &BTreeMap<String, String>,
+    ) -> Result<Vec<BasePin>, SiteError> {
         let platform = Platform::host();
         let named: Vec<bases::From> = dockerfile::images::external(file, build_args, &platform)
             .into_iter()
             // What is no reference lint complains of; there is nothing to pin.
             .filter_map(|image| {
                 let reference = image.name.parse().ok()?;
-                Some(bases::From { written: image.name, reference, line: image.line })
+                Some(bases::From {
+                    written: image.name,
+                    reference,
+                    line: image.line,
+                })
             })
             .collect();
         let mut held = Vec::new();
         for from in &named {
             held.extend(self.held(&from.reference)?);
         }
-        let cache = bases::Cache { store: self.store(), bases: &held, platform: &platform };
-        Ok(bases::pins(&named, &|reference| cache.resolve(reference), &self.approved_list()?))
+        let cache = bases::Cache {
+            store: self.store(),
+            bases: &held,
+            platform: &platform,
+        };
+        Ok(bases::pins(
+            &named,
+            &|reference| cache.resolve(reference),
+            &self.approved_list()?,
+        ))
     }
 
     /// Every version of a base that was imported under this name and not removed since, the newest last.
@@ -92,7 +114,11 @@ impl Site {
             return Ok(Vec::new());
         }
         let newest_first = self.queue().base_history(reference)?;
-        Ok(newest_first.into_iter().rev().map(|version| version.base).collect())
+        Ok(newest_first
+            .into_iter()
+            .rev()
+            .map(|version| version.base)
+            .collect())
     }
 
     pub(super) fn approved_list(&self) -> Result<bases::ApprovedList, SiteError> {
@@ -133,11 +159,16 @@ impl Site {
         let base = self.queue().base(reference).ok()??;
         let manifest = self.store().manifest(base.digest).ok()?;
         let config = self.store().config(manifest.config.digest).ok()?.config;
-        let environment = config.env.iter().map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let environment = config
+            .env
+            .iter()
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         Some(lint::BaseFacts {
             entrypoint: config.entrypoint.is_some_and(|words| !words.is_empty()),
             cmd: config.cmd.is_some_and(|words| !words.is_empty()),
-            environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            environment: environment
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             user: config.user,
             shell: config.shell,
         })
@@ -177,10 +208,21 @@ impl Site {
             None => None,
         };
         let decisions = self.queue().decisions(id)?;
-        Ok(ReviewPage { submission, dockerfile: read.text, findings, pins, decisions, previous })
+        Ok(ReviewPage {
+            submission,
+            dockerfile: read.text,
+            findings,
+            pins,
+            decisions,
+            previous,
+        })
     }
 
-    pub(super) fn dockerfile_of(&self, row: &Submission, context: &dyn ContextSource) -> Result<Read, SiteError> {
+    pub(super) fn dockerfile_of(
+        &self,
+        row: &Submission,
+        context: &dyn ContextSource,
+    ) -> Result<Read, SiteError> {
         let name = row.detection.dockerfile.as_deref().unwrap_or("Dockerfile");
         self.read_dockerfile(context, name)
     }

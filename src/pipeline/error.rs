@@ -43,27 +43,42 @@ pub struct SiteError {
 impl SiteError {
     /// A rule, a gate or a build said no.
     pub fn refused(failure: impl Into<Failure>) -> Self {
-        Self { trouble: Trouble::Refused, failure: failure.into() }
+        Self {
+            trouble: Trouble::Refused,
+            failure: failure.into(),
+        }
     }
 
     /// The question makes no sense here.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { trouble: Trouble::Usage, failure: Failure::new(message) }
+        Self {
+            trouble: Trouble::Usage,
+            failure: Failure::new(message),
+        }
     }
 
     /// The host lacks something, or failed.
     pub fn host(message: impl std::fmt::Display) -> Self {
-        Self { trouble: Trouble::Host, failure: Failure::new(message.to_string()) }
+        Self {
+            trouble: Trouble::Host,
+            failure: Failure::new(message.to_string()),
+        }
     }
 
     /// Somebody else has it.
     pub fn busy(message: impl std::fmt::Display) -> Self {
-        Self { trouble: Trouble::Busy, failure: Failure::new(message.to_string()) }
+        Self {
+            trouble: Trouble::Busy,
+            failure: Failure::new(message.to_string()),
+        }
     }
 
     /// Stopped by a signal.
     pub fn interrupted() -> Self {
-        Self { trouble: Trouble::Interrupted, failure: Failure::new("interrupted") }
+        Self {
+            trouble: Trouble::Interrupted,
+            failure: Failure::new("interrupted"),
+        }
     }
 
     /// With what to do about it.
@@ -104,6 +119,10 @@ impl From<crate::review::Refusal> for SiteError {
 
 impl From<crate::intake::IntakeError> for SiteError {
     fn from(error: crate::intake::IntakeError) -> Self {
-        if error.is_host() { Self::host(error) } else { Self::refused(Failure::new(error.to_string())) }
+        if error.is_host() {
+            Self::host(error)
+        } else {
+            Self::refused(Failure::new(error.to_string()))
+        }
     }
 }

@@ -26,12 +26,22 @@ impl Hold {
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn on(queue: &Queue, id: SubmissionId, holder: &Holder, outer: &Cancel) -> std::io::Result<Self> {
+    pub fn on(
+        queue: &Queue,
+        id: SubmissionId,
+        holder: &Holder,
+        outer: &Cancel,
+    ) -> std::io::Result<Self> {
         let done = Arc::new((Mutex::new(false), Condvar::new()));
         let stop = Cancel::default();
         let renewer = {
-            let (queue, holder, done, stop, outer) =
-                (queue.clone(), holder.clone(), done.clone(), stop.clone(), outer.clone());
+            let (queue, holder, done, stop, outer) = (
+                queue.clone(),
+                holder.clone(),
+                done.clone(),
+                stop.clone(),
+                outer.clone(),
+            );
             move || {
                 let (flag, wake) = &*done;
                 let mut since_renewal = Duration::ZERO;
@@ -39,22 +49,32 @@ impl Hold {
                 let step = Duration::from_millis(100);
                 let mut ended = flag.lock().unwrap_or_else(PoisonError::into_inner);
                 while !*ended {
-                    (ended, _) = wake.wait_timeout(ended, step).unwrap_or_else(PoisonError::into_inner);
+                    (ended, _) = wake
+                        .wait_timeout(ended, step)
+                        .unwrap_or_else(PoisonError::into_inner);
                     if outer.is_cancelled() {
                         stop.cancel();
                     }
                     since_renewal += step;
                     if !*ended && since_renewal >= RENEW_EVERY {
                         since_renewal = Duration::ZERO;
-                        if let Err(StoreError::NotYours { .. }) = queue.renew_work(id, holder.as_str(), LEASE) {
+                        if let Err(StoreError::NotYours { .. }) =
+                            queue.renew_work(id, holder.as_str(), LEASE)
+                        {
                             stop.cancel();
                         }
                     }
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("lease".into()).spawn(renewer)?;
-        Ok(Self { done, thread: Some(thread), stop })
+        let thread = std::thread::Builder::new()
+            .name("lease".into())
+            .spawn(renewer)?;
+        Ok(Self {
+            done,
+            thread: Some(thread),
+            stop,
+        })
     }
 
     /// Asked for when the work must stop.

@@ -10,9 +10,9 @@ use super::{Site, SiteError};
 use crate::catalog::Item;
 use crate::engine::{BuildError, BuildRequest, Engine as _};
 use crate::intake::{BuildView, DirContext};
+use crate::lint::Report;
 use crate::model::event::{Cancel, EventSink as _, Happening};
 use crate::model::image::{BuiltImage, Platform};
-use crate::lint::Report;
 use crate::model::{Failure, Severity};
 use crate::oci::Location;
 
@@ -91,7 +91,9 @@ impl Site {
     ) -> Result<BuiltImage, SiteError> {
         if let Some(destination) = &build.output {
             // Found out now, not after ten minutes of building.
-            destination.parse::<Location>().map_err(|e| SiteError::usage(e.to_string()))?;
+            destination
+                .parse::<Location>()
+                .map_err(|e| SiteError::usage(e.to_string()))?;
         }
         let platform = Platform::host();
         if let Some(asked) = &build.platform
@@ -112,10 +114,17 @@ impl Site {
         }
         if !build.no_policy {
             let report = self.lint(&read, Some(&context), &[])?;
-            if let Some(block) = report.findings.iter().find(|f| f.severity == Severity::Block) {
+            if let Some(block) = report
+                .findings
+                .iter()
+                .find(|f| f.severity == Severity::Block)
+            {
                 let failure = Failure::new(format!("{}: {}", block.rule, block.message))
                     .at(None, Some(block.span.line))
-                    .help(format!("{} (`flareo lint` shows everything; --no-policy builds anyway)", block.help));
+                    .help(format!(
+                        "{} (`flareo lint` shows everything; --no-policy builds anyway)",
+                        block.help
+                    ));
                 return Err(SiteError::refused(failure));
             }
         }
@@ -130,13 +139,22 @@ impl Site {
             build_args: build.build_args.clone(),
             target: build.target.clone(),
             platform,
-            pins: pins.into_iter().filter_map(|pin| Some((pin.reference.without_digest(), pin.digest?))).collect(),
+            pins: pins
+                .into_iter()
+                .filter_map(|pin| Some((pin.reference.without_digest(), pin.digest?)))
+                .collect(),
             limits: self.policy().limits.clone(),
             no_cache: build.no_cache,
         };
         let built = self.engine()?.build(&request, recorder, cancel)?;
         if let Some(destination) = &build.output {
-            self.write_out(&Item { image: built.digest, attachments: &[] }, destination)?;
+            self.write_out(
+                &Item {
+                    image: built.digest,
+                    attachments: &[],
+                },
+                destination,
+            )?;
         }
         Ok(built)
     }
@@ -144,9 +162,14 @@ impl Site {
 
 fn read_file(path: &Path, limit: u64) -> Result<Read, SiteError> {
     use std::io::Read as _;
-    let unreadable = |e: std::io::Error| SiteError::usage(format!("can't read {}: {e}", path.display()));
+    let unreadable =
+        |e: std::io::Error| SiteError::usage(format!("can't read {}: {e}", path.display()));
     let mut bytes = Vec::new();
-    std::fs::File::open(path).map_err(unreadable)?.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    std::fs::File::open(path)
+        .map_err(unreadable)?
+        .take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     if bytes.len() as u64 > limit {
         return Err(SiteError::refused(Failure::new(format!(
             "{} is longer than a Dockerfile may be ({limit} bytes)",

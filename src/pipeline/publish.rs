@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::{Site, SiteError};
 use crate::intake;
-use crate::model::submission::{Detection, Wishes};
 use crate::lint::Report;
+use crate::model::submission::{Detection, Wishes};
 use crate::model::{Failure, Slug, Submission};
 use crate::notify;
 use crate::store::NewSubmission;
@@ -36,7 +36,12 @@ impl Site {
     /// # Errors
     /// If the context is hostile or too large, has no Dockerfile or one that does not parse (R12), or the slug has a
     /// live submission (R4). Nothing is queued then.
-    pub fn publish(&self, source: Source<'_>, slug: Slug, wishes: Wishes) -> Result<Published, SiteError> {
+    pub fn publish(
+        &self,
+        source: Source<'_>,
+        slug: Slug,
+        wishes: Wishes,
+    ) -> Result<Published, SiteError> {
         let contexts = self.paths().contexts();
         let limits = &self.policy().context;
         let stored = match source {
@@ -44,7 +49,8 @@ impl Site {
             Source::Archive(archive) => intake::receive(archive, &contexts, limits),
         }
         .map_err(SiteError::from)?;
-        let context = intake::StoredContext::open(&contexts, stored.digest).map_err(SiteError::from)?;
+        let context =
+            intake::StoredContext::open(&contexts, stored.digest).map_err(SiteError::from)?;
         let detection = intake::detect(&context);
         let name = buildable(&detection)?;
         let read = self.read_dockerfile(&context, name)?;
@@ -63,7 +69,11 @@ impl Site {
             findings: report.findings.clone(),
         };
         let (submission, position) = self.queue().submit(&new, notify::acknowledged)?;
-        Ok(Published { submission, position, report })
+        Ok(Published {
+            submission,
+            position,
+            report,
+        })
     }
 }
 
@@ -74,7 +84,10 @@ fn buildable(detection: &Detection) -> Result<&str, SiteError> {
     }
     let help = "write a Dockerfile (`flareo help submitting`); building without one, by buildpacks, is not built yet";
     let message = match detection.signals.first() {
-        Some(first) => format!("no Dockerfile in the context (`{}` says it is {})", first.file, first.language),
+        Some(first) => format!(
+            "no Dockerfile in the context (`{}` says it is {})",
+            first.file, first.language
+        ),
         None => "no Dockerfile in the context, and nothing that tells its language".to_owned(),
     };
     Err(SiteError::refused(Failure::new(message)).help(help))

@@ -33,7 +33,11 @@ pub struct Recorder<'a> {
 impl<'a> Recorder<'a> {
     /// Records an attempt at a submission.
     pub fn of(site: &Site, row: &Submission, spool: Spool, watcher: &'a dyn Watcher) -> Self {
-        Self { of: Some((row.id, row.slug.clone())), spool: Some(spool), ..Self::live(site, watcher) }
+        Self {
+            of: Some((row.id, row.slug.clone())),
+            spool: Some(spool),
+            ..Self::live(site, watcher)
+        }
     }
 
     /// Only hands on: a local build belongs to no submission.
@@ -54,13 +58,26 @@ impl EventSink for Recorder<'_> {
         let what = match what {
             // What was measured differs from run to run: a steady site leaves it out.
             Happening::Usage(_) if self.steady => return,
-            Happening::StepEnd { step, outcome, layer_bytes, .. } if self.steady => {
-                Happening::StepEnd { step, outcome, took_ms: 0, layer_bytes }
-            }
+            Happening::StepEnd {
+                step,
+                outcome,
+                layer_bytes,
+                ..
+            } if self.steady => Happening::StepEnd {
+                step,
+                outcome,
+                took_ms: 0,
+                layer_bytes,
+            },
             what => what,
         };
         let (id, slug) = self.of.clone().unzip();
-        let event = Event { at: self.clock.now(), id, slug, what };
+        let event = Event {
+            at: self.clock.now(),
+            id,
+            slug,
+            what,
+        };
         if let Some(spool) = &self.spool
             && let Err(error) = spool.append(&event)
             && !self.spool_lost.swap(true, Ordering::Relaxed)

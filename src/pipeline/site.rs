@@ -73,14 +73,26 @@ impl Site {
         queue.keep_policy(&settings.policy)?;
         let store = oci::Store::open(&settings.paths.oci())?;
         let actor = settings.actor.clone();
-        let inner = Inner { settings, queue, store, sandbox: OnceLock::new(), key: OnceLock::new() };
-        Ok(Self { inner: Arc::new(inner), actor })
+        let inner = Inner {
+            settings,
+            queue,
+            store,
+            sandbox: OnceLock::new(),
+            key: OnceLock::new(),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            actor,
+        })
     }
 
     /// The same site, asked by somebody else. Only for tests and the demo: a face never chooses who asks.
     #[must_use]
     pub fn asked_by(&self, actor: &str) -> Self {
-        Self { inner: self.inner.clone(), actor: Actor::new(actor) }
+        Self {
+            inner: self.inner.clone(),
+            actor: Actor::new(actor),
+        }
     }
 
     /// Who asks.
@@ -125,8 +137,10 @@ impl Site {
         if let Some(sandbox) = self.inner.sandbox.get() {
             return Ok(sandbox.clone());
         }
-        let settings =
-            sandbox::Settings { program: self.inner.settings.program.clone(), ..sandbox::Settings::default() };
+        let settings = sandbox::Settings {
+            program: self.inner.settings.program.clone(),
+            ..sandbox::Settings::default()
+        };
         let opened = Sandbox::open(settings).map_err(SiteError::host)?;
         Ok(self.inner.sandbox.get_or_init(|| opened).clone())
     }
@@ -143,7 +157,11 @@ impl Site {
             )
             .help("`flareo doctor` says which limits are only watched, and how to get them"));
         }
-        Ok(Embedded::new(self.store().clone(), &self.paths().snapshots(), sandbox)?)
+        Ok(Embedded::new(
+            self.store().clone(),
+            &self.paths().snapshots(),
+            sandbox,
+        )?)
     }
 
     /// The signing key, made when it is first needed.

@@ -15,8 +15,8 @@ use crate::model::module::Module;
 use crate::model::scan::{GateVerdict, ScanReport};
 use crate::model::{Actor, Digest, Failure, Limits, Reference, Submission};
 use crate::oci::OciError;
-use crate::store::{Move, StoreError, Transition};
 use crate::scan::{self, ScanError};
+use crate::store::{Move, StoreError, Transition};
 use crate::{notify, review};
 
 /// The evidence that the scan leaves for signing: the report's JSON in the content store.
@@ -60,9 +60,12 @@ fn step(row: &Submission, action: Move) -> Transition {
 
 impl Site {
     fn binding_of(&self, row: &Submission) -> Result<Binding, Stop> {
-        self.queue()
-            .binding(row.id)?
-            .ok_or_else(|| Stop::Failed(Failure::new(format!("submission {} has no approval on record", row.id))))
+        self.queue().binding(row.id)?.ok_or_else(|| {
+            Stop::Failed(Failure::new(format!(
+                "submission {} has no approval on record",
+                row.id
+            )))
+        })
     }
 
     /// Approved: begins, unless what was approved is no longer what would be built (R28).
@@ -70,10 +73,17 @@ impl Site {
         let binding = self.binding_of(row)?;
         let context = self.context(row)?;
         let dockerfile = self.dockerfile_of(row, &context)?.digest();
-        Ok(match review::still_binds(row, &binding, dockerfile, self.policy()) {
-            Ok(()) => step(row, Move::Begin),
-            Err(changed) => step(row, Move::Void { reason: format!("{changed} after the approval") }),
-        })
+        Ok(
+            match review::still_binds(row, &binding, dockerfile, self.policy()) {
+                Ok(()) => step(row, Move::Begin),
+                Err(changed) => step(
+                    row,
+                    Move::Void {
+                        reason: format!("{changed} after the approval"),
+                    },
+                ),
+            },
+        )
     }
 
     /// Building: from the stored context and the frozen pins to an image in the content store.
@@ -100,7 +110,10 @@ impl Site {
             limits: limits(&self.policy().limits, &binding.grants),
             no_cache: false,
         };
-        let built = self.engine().map_err(Stop::Lacking)?.build(&request, events, cancel)?;
+        let built = self
+            .engine()
+            .map_err(Stop::Lacking)?
+            .build(&request, events, cancel)?;
         Ok(step(row, Move::Built(built)))
     }
 
@@ -114,9 +127,16 @@ impl Site {
         let image = image_of(row)?;
         let report = self.scan(image, events, cancel)?;
         let exceptions = self.queue().exceptions()?;
-        let (verdict, report) =
-            scan::gate(&report, &exceptions, &row.slug, self.clock().now(), &self.policy().scan);
-        let evidence = self.store().put(&serde_json::to_vec(&report).map_err(SiteError::host)?)?;
+        let (verdict, report) = scan::gate(
+            &report,
+            &exceptions,
+            &row.slug,
+            self.clock().now(),
+            &self.policy().scan,
+        );
+        let evidence = self
+            .store()
+            .put(&serde_json::to_vec(&report).map_err(SiteError::host)?)?;
         match verdict {
             GateVerdict::Pass => Ok(step(row, Move::Scanned).evidence(SCAN_REPORT, evidence)),
             GateVerdict::Reject(message) => Err(Stop::Failed(Failure::new(message).help(
@@ -125,32 +145,55 @@ impl Site {
         }
     }
 
-    fn scan(&self, image: Digest, events: &dyn EventSink, cancel: &Cancel) -> Result<ScanReport, Stop> {
+    fn scan(
+        &self,
+        image: Digest,
+        events: &dyn EventSink,
+        cancel: &Cancel,
+    ) -> Result<ScanReport, Stop> {
         let cache = self.paths().vulnerabilities();
         let path = std::env::var_os("PATH");
-        let scanner = scan::choose(&self.policy().scan, &cache, path.as_deref(), self.clock().clone())?;
-        events.emit(Happening::Scan { text: format!("scanning {image} with {}", scanner.name()) });
+        let scanner = scan::choose(
+            &self.policy().scan,
+            &cache,
+            path.as_deref(),
+            self.clock().clone(),
+        )?;
+        events.emit(Happening::Scan {
+            text: format!("scanning {image} with {}", scanner.name()),
+        });
         let report = scanner.scan(image, self.store(), events, cancel)?;
         events.emit(Happening::Scan {
-            text: format!("{} packages, {} findings", report.packages.len(), report.vulnerabilities.len()),
+            text: format!(
+                "{} packages, {} findings",
+                report.packages.len(),
+                report.vulnerabilities.len()
+            ),
         });
         Ok(report)
     }
 
     /// Signing: signature, bill of materials and provenance, then the catalog.
-    pub(super) fn sign_stage(&self, row: &Submission, events: &dyn EventSink) -> Result<Transition, Stop> {
+    pub(super) fn sign_stage(
+        &self,
+        row: &Submission,
+        events: &dyn EventSink,
+    ) -> Result<Transition, Stop> {
         let image = image_of(row)?;
         let binding = self.binding_of(row)?;
         let report = self.scan_report(row)?;
-        let built = self
-            .queue()
-            .built(row.id)?
-            .ok_or_else(|| Stop::Failed(Failure::new(format!("submission {} has no build on record", row.id))))?;
+        let built = self.queue().built(row.id)?.ok_or_else(|| {
+            Stop::Failed(Failure::new(format!(
+                "submission {} has no build on record",
+                row.id
+            )))
+        })?;
         let attempts = self.queue().attempts(row.id)?;
         let now = self.clock().now();
-        let identity: Reference = format!("{}/{}:{}", self.policy().catalog.prefix, row.slug, row.id)
-            .parse()
-            .map_err(SiteError::host)?;
+        let identity: Reference =
+            format!("{}/{}:{}", self.policy().catalog.prefix, row.slug, row.id)
+                .parse()
+                .map_err(SiteError::host)?;
         let build = Build {
             builder: &format!("https://{}", self.policy().catalog.prefix),
             invocation: &row.id.to_string(),
@@ -165,11 +208,24 @@ impl Site {
             pins: &binding.pins,
             policy: binding.policy,
             approval: row.approval,
-            reproduction: Reproduction::NotReproduced { first_difference: None },
+            reproduction: Reproduction::NotReproduced {
+                first_difference: None,
+            },
         };
-        let subject = Subject { image, identity: &identity };
-        let attachments = attest::sign(self.store(), self.key()?, &subject, &build, &report, now, events)
-            .map_err(SiteError::host)?;
+        let subject = Subject {
+            image,
+            identity: &identity,
+        };
+        let attachments = attest::sign(
+            self.store(),
+            self.key()?,
+            &subject,
+            &build,
+            &report,
+            now,
+            events,
+        )
+        .map_err(SiteError::host)?;
         let module = Module {
             slug: row.slug.clone(),
             digest: image,
@@ -177,7 +233,13 @@ impl Site {
             published_at: now,
             bytes: built.bytes,
             layers: built.layers,
-            excepted: count(report.vulnerabilities.iter().filter(|v| v.exception.is_some()).count()),
+            excepted: count(
+                report
+                    .vulnerabilities
+                    .iter()
+                    .filter(|v| v.exception.is_some())
+                    .count(),
+            ),
             packages: count(report.packages.len()),
             attachments,
             yanked: false,
@@ -192,16 +254,29 @@ impl Site {
 
     /// The report that the scan left.
     fn scan_report(&self, row: &Submission) -> Result<ScanReport, Stop> {
-        let evidence = self.queue().evidence(row.id)?.get(SCAN_REPORT).copied().ok_or_else(|| {
-            Stop::Failed(Failure::new(format!("submission {} has no scan report on record", row.id)))
-        })?;
+        let evidence = self
+            .queue()
+            .evidence(row.id)?
+            .get(SCAN_REPORT)
+            .copied()
+            .ok_or_else(|| {
+                Stop::Failed(Failure::new(format!(
+                    "submission {} has no scan report on record",
+                    row.id
+                )))
+            })?;
         let bytes = self.store().read(evidence, REPORT_LIMIT)?;
         Ok(serde_json::from_slice(&bytes).map_err(SiteError::host)?)
     }
 }
 
 fn image_of(row: &Submission) -> Result<Digest, Stop> {
-    row.image.ok_or_else(|| Stop::Failed(Failure::new(format!("submission {} has no image on record", row.id))))
+    row.image.ok_or_else(|| {
+        Stop::Failed(Failure::new(format!(
+            "submission {} has no image on record",
+            row.id
+        )))
+    })
 }
 
 fn count(n: usize) -> u32 {
@@ -214,14 +289,19 @@ fn limits(policy: &Limits, grants: &[Grant]) -> Limits {
         Grant::Time { minutes } => Some(*minutes),
         Grant::Base { .. } => None,
     });
-    Limits { time_seconds: minutes.max().map_or(policy.time_seconds, |m| m * 60), ..policy.clone() }
+    Limits {
+        time_seconds: minutes.max().map_or(policy.time_seconds, |m| m * 60),
+        ..policy.clone()
+    }
 }
 
 impl From<ScanError> for Stop {
     fn from(error: ScanError) -> Self {
         match error {
             ScanError::Cancelled => Self::Cancelled,
-            ScanError::Database(_) | ScanError::NoTrivy => Self::Lacking(SiteError::host(&error).help(error.help())),
+            ScanError::Database(_) | ScanError::NoTrivy => {
+                Self::Lacking(SiteError::host(&error).help(error.help()))
+            }
             ScanError::Host { .. } => Self::Host(SiteError::host(&error).help(error.help())),
             other => Self::Failed(other.failure()),
         }

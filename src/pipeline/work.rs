@@ -10,8 +10,8 @@ use super::{Site, SiteError};
 use crate::logs::Spool;
 use crate::model::event::{Cancel, EventSink, Happening};
 use crate::model::{Actor, Failure, State, Submission};
-use crate::store::{Move, StoreError, Transition};
 use crate::notify;
+use crate::store::{Move, StoreError, Transition};
 
 /// How often an idle worker looks for work: well under the 30 seconds of R21.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -42,10 +42,16 @@ impl Site {
         let holder = Holder::this("worker");
         let mut pass = Pass::default();
         while !cancel.is_cancelled() {
-            let Some(row) = self.queue().take_work(holder.as_str(), LEASE, &holder::is_dead)? else {
+            let Some(row) = self
+                .queue()
+                .take_work(holder.as_str(), LEASE, &holder::is_dead)?
+            else {
                 return Ok(pass);
             };
-            match self.carry(row, &holder, watcher, cancel)?.map(|row| row.state) {
+            match self
+                .carry(row, &holder, watcher, cancel)?
+                .map(|row| row.state)
+            {
                 Some(State::Published) => pass.published += 1,
                 Some(State::Failed) => pass.failed += 1,
                 Some(State::Pending) => pass.voided += 1,
@@ -80,7 +86,8 @@ impl Site {
         watcher: &dyn Watcher,
         cancel: &Cancel,
     ) -> Result<Option<Submission>, SiteError> {
-        let spool = Spool::open(&self.paths().logs(), row.id, row.attempts).map_err(SiteError::host)?;
+        let spool =
+            Spool::open(&self.paths().logs(), row.id, row.attempts).map_err(SiteError::host)?;
         let recorder = Recorder::of(self, &row, spool, watcher);
         let hold = Hold::on(self.queue(), row.id, holder, cancel).map_err(SiteError::host)?;
         recorder.emit(Happening::State { state: row.state });
@@ -95,10 +102,16 @@ impl Site {
                 Ok(step) => (step, None),
                 Err(Stop::Failed(failure)) => (failing(&row, failure), None),
                 Err(Stop::Host(error)) if row.attempts >= ATTEMPTS => {
-                    let failure = Failure::new(format!("{error} (given up after {ATTEMPTS} attempts)"));
-                    (failing(&row, failure.help(error.failure.help.clone())), Some(error))
+                    let failure =
+                        Failure::new(format!("{error} (given up after {ATTEMPTS} attempts)"));
+                    (
+                        failing(&row, failure.help(error.failure.help.clone())),
+                        Some(error),
+                    )
                 }
-                Err(Stop::Host(error) | Stop::Lacking(error)) => return self.give_back(&row, holder, error),
+                Err(Stop::Host(error) | Stop::Lacking(error)) => {
+                    return self.give_back(&row, holder, error);
+                }
                 Err(Stop::Cancelled) if cancel.is_cancelled() => {
                     return self.give_back(&row, holder, SiteError::interrupted());
                 }

@@ -42,7 +42,9 @@ pub enum Refusal {
         line: u32,
     },
     /// One name, two digests.
-    #[error("line {line} names {reference} with another digest than an earlier line: use one of them throughout")]
+    #[error(
+        "line {line} names {reference} with another digest than an earlier line: use one of them throughout"
+    )]
     TwoDigests {
         /// The name.
         reference: String,
@@ -98,9 +100,14 @@ pub fn may_approve(
     // Pins go by name: two digests under one name would leave open which of them is built.
     for (at, pin) in page.pins.iter().enumerate() {
         let name = pin.reference.without_digest();
-        let other = page.pins[..at].iter().find(|other| other.reference.without_digest() == name);
+        let other = page.pins[..at]
+            .iter()
+            .find(|other| other.reference.without_digest() == name);
         if other.is_some_and(|other| other.digest != pin.digest) {
-            return Err(Refusal::TwoDigests { reference: name.familiar(), line: pin.line });
+            return Err(Refusal::TwoDigests {
+                reference: name.familiar(),
+                line: pin.line,
+            });
         }
     }
     if let Some(pin) = page.pins.iter().find(|pin| pin.digest.is_none()) {

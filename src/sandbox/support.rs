@@ -35,7 +35,9 @@ pub struct Support {
 impl Support {
     /// Whether the kernel itself holds every limit that it can hold.
     pub fn holds_all(&self) -> bool {
-        [self.memory, self.cpus, self.pids].iter().all(|held| *held == Held::Kernel)
+        [self.memory, self.cpus, self.pids]
+            .iter()
+            .all(|held| *held == Held::Kernel)
     }
 
     /// One line for each capability.

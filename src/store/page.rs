@@ -23,12 +23,18 @@ impl Half<'_> {
         if !self.text.is_empty() {
             parameters.push(Value::from(self.text.to_lowercase()));
             condition =
-                " AND instr(lower(slug || ' ' || submitter || ' ' || state || ' #' || id), ?1) > 0".to_owned();
+                " AND instr(lower(slug || ' ' || submitter || ' ' || state || ' #' || id), ?1) > 0"
+                    .to_owned();
         }
         let branches: Vec<String> = self
             .states
             .iter()
-            .map(|state| format!("SELECT id FROM submissions WHERE state = '{}'{condition}", state.word()))
+            .map(|state| {
+                format!(
+                    "SELECT id FROM submissions WHERE state = '{}'{condition}",
+                    state.word()
+                )
+            })
             .collect();
         (branches.join(" UNION ALL "), parameters)
     }
@@ -38,16 +44,31 @@ impl Half<'_> {
             return Ok(0);
         }
         if self.text.is_empty() {
-            let states: Vec<String> = self.states.iter().map(|s| format!("'{}'", s.word())).collect();
-            let sum = format!("SELECT ifnull(sum(rows), 0) FROM state_counts WHERE state IN ({})", states.join(", "));
+            let states: Vec<String> = self
+                .states
+                .iter()
+                .map(|s| format!("'{}'", s.word()))
+                .collect();
+            let sum = format!(
+                "SELECT ifnull(sum(rows), 0) FROM state_counts WHERE state IN ({})",
+                states.join(", ")
+            );
             return Ok(t.query_row(&sum, [], |r| r.get::<_, Count>(0))?.0);
         }
         let (ids, parameters) = self.ids();
         let counted = format!("SELECT count(*) FROM ({ids})");
-        Ok(t.prepare_cached(&counted)?.query_row(params_from_iter(parameters), |r| r.get::<_, Count>(0))?.0)
+        Ok(t.prepare_cached(&counted)?
+            .query_row(params_from_iter(parameters), |r| r.get::<_, Count>(0))?
+            .0)
     }
 
-    fn rows(&self, t: &Transaction<'_>, now: Timestamp, offset: u64, limit: u64) -> Result<Vec<QueueRow>, StoreError> {
+    fn rows(
+        &self,
+        t: &Transaction<'_>,
+        now: Timestamp,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Vec<QueueRow>, StoreError> {
         if self.states.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
@@ -85,7 +106,11 @@ impl Queue {
     ) -> Result<(u64, Vec<QueueRow>), StoreError> {
         let now = self.now();
         let half = |done: bool, order| Half {
-            states: states.iter().copied().filter(|state| state.is_terminal() == done).collect(),
+            states: states
+                .iter()
+                .copied()
+                .filter(|state| state.is_terminal() == done)
+                .collect(),
             text,
             order,
         };

@@ -44,7 +44,10 @@ pub(super) const COLUMNS: &str = "id, slug, state, submitter, created_at, update
                        warnings, image, failure, approved_at";
 
 /// A row, and where it stands in the line of the approved ones if it is one.
-pub(super) fn queue_row(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<(QueueRow, Option<i64>)> {
+pub(super) fn queue_row(
+    row: &Row<'_>,
+    now: Timestamp,
+) -> rusqlite::Result<(QueueRow, Option<i64>)> {
     let state: State = row.get(2)?;
     let claim: Option<(String, At)> = row
         .get::<_, Option<String>>(6)?

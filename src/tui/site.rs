@@ -24,14 +24,21 @@ impl SiteDesk {
     /// # Errors
     /// If the queue can't be watched.
     pub fn new(site: &Site) -> Result<Self, SiteError> {
-        Ok(Self { site: site.clone(), changes: Mutex::new((site.queue().changes()?, 0)) })
+        Ok(Self {
+            site: site.clone(),
+            changes: Mutex::new((site.queue().changes()?, 0)),
+        })
     }
 }
 
 /// An error with what to do about it.
 fn words(error: SiteError) -> String {
     let failure = error.failure;
-    if failure.help.is_empty() { failure.message } else { format!("{}\n\n{}", failure.message, failure.help) }
+    if failure.help.is_empty() {
+        failure.message
+    } else {
+        format!("{}\n\n{}", failure.message, failure.help)
+    }
 }
 
 fn text(error: impl std::fmt::Display) -> String {
@@ -59,15 +66,25 @@ impl Desk for SiteDesk {
     fn standing(&self) -> Result<Standing, String> {
         let counts = self.site.queue().counts().map_err(text)?;
         Ok(Standing {
-            counts: State::ALL.into_iter().map(|state| (state, counts.of(state))).collect(),
+            counts: State::ALL
+                .into_iter()
+                .map(|state| (state, counts.of(state)))
+                .collect(),
             workers: self.site.queue().workers().map_err(text)?,
         })
     }
 
     fn queue(&self, filter: &QueueFilter, offset: u64, limit: usize) -> Result<QueuePage, String> {
-        let states: Vec<State> = State::ALL.into_iter().filter(|state| filter.scope.holds(*state)).collect();
+        let states: Vec<State> = State::ALL
+            .into_iter()
+            .filter(|state| filter.scope.holds(*state))
+            .collect();
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        let (total, rows) = self.site.queue().page(&states, &filter.text, offset, limit).map_err(text)?;
+        let (total, rows) = self
+            .site
+            .queue()
+            .page(&states, &filter.text, offset, limit)
+            .map_err(text)?;
         Ok(QueuePage { total, rows })
     }
 
@@ -76,9 +93,14 @@ impl Desk for SiteDesk {
     }
 
     fn decide(&self, ruling: &Ruling) -> Result<String, String> {
-        let seen = Seen { version: ruling.version, pins: ruling.pins.clone() };
+        let seen = Seen {
+            version: ruling.version,
+            pins: ruling.pins.clone(),
+        };
         let row = match ruling.verdict {
-            Verdict::Approve => self.site.approve(ruling.id, Some(&seen), &ruling.reason, &[]),
+            Verdict::Approve => self
+                .site
+                .approve(ruling.id, Some(&seen), &ruling.reason, &[]),
             Verdict::Reject => self.site.reject(ruling.id, Some(&seen), &ruling.reason),
         }
         .map_err(words)?;
@@ -90,10 +112,22 @@ impl Desk for SiteDesk {
         let logs = self.site.paths().logs();
         let live = row.state.is_work();
         let Some(attempt) = latest_attempt(&logs, id).map_err(text)? else {
-            return Ok(EventPage { end: true, live, ..EventPage::default() });
+            return Ok(EventPage {
+                end: true,
+                live,
+                ..EventPage::default()
+            });
         };
-        let page = SpoolReader::new(spool_path(&logs, id, attempt)).page(from, limit).map_err(text)?;
-        Ok(EventPage { attempt, events: page.events, next: page.next, end: page.end, live })
+        let page = SpoolReader::new(spool_path(&logs, id, attempt))
+            .page(from, limit)
+            .map_err(text)?;
+        Ok(EventPage {
+            attempt,
+            events: page.events,
+            next: page.next,
+            end: page.end,
+            live,
+        })
     }
 
     fn modules(&self, text_held: &str, offset: u64, limit: usize) -> Result<ModulePage, String> {
@@ -105,7 +139,10 @@ impl Desk for SiteDesk {
         rows.sort_by(|a, b| a.slug.cmp(&b.slug).then(b.submission.cmp(&a.submission)));
         let total = rows.len() as u64;
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        Ok(ModulePage { total, rows: rows.into_iter().skip(offset).take(limit).collect() })
+        Ok(ModulePage {
+            total,
+            rows: rows.into_iter().skip(offset).take(limit).collect(),
+        })
     }
 
     fn module(&self, id: SubmissionId) -> Result<ModuleDetail, String> {
@@ -116,10 +153,22 @@ impl Desk for SiteDesk {
             .map_err(text)?
             .ok_or_else(|| format!("submission {id} is not in the catalog"))?;
         let signature = match self.site.verify(&Target::Image(module.digest), None) {
-            Ok(verified) => Ok(verified.first().map(|v| v.key.to_string()).unwrap_or_default()),
+            Ok(verified) => Ok(verified
+                .first()
+                .map(|v| v.key.to_string())
+                .unwrap_or_default()),
             Err(error) => Err(words(error)),
         };
-        let pull = format!("{}/{}@{}", self.site.policy().catalog.prefix, module.slug, module.digest);
-        Ok(ModuleDetail { module, pull, signature })
+        let pull = format!(
+            "{}/{}@{}",
+            self.site.policy().catalog.prefix,
+            module.slug,
+            module.digest
+        );
+        Ok(ModuleDetail {
+            module,
+            pull,
+            signature,
+        })
     }
 }

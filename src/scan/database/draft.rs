@@ -88,7 +88,10 @@ impl Draft {
     /// Makes sure that a system's release (`debian 13`) counts as covered, with or without advisories of its own.
     pub fn cover(&mut self, release: &str) {
         let id = release.split(' ').next().unwrap_or(release);
-        let source = Source { id: id.to_owned(), name: release.to_owned() };
+        let source = Source {
+            id: id.to_owned(),
+            name: release.to_owned(),
+        };
         self.source.entry(release.to_owned()).or_insert(source);
     }
 
