@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::report::Report;
 use super::rule::{Sink, Step};
 use super::rules::RULES;
+use super::scripts::Scripts;
 use super::{BaseFacts, Subject};
 use crate::dockerfile::ast::{Command, Dockerfile, Instruction, Kind, Source, Word};
 use crate::dockerfile::origin::Origin;
@@ -64,6 +65,7 @@ pub struct File<'a> {
     pub(super) dockerfile: &'a Dockerfile,
     pub(super) names: StageNames,
     pub(super) stages: Vec<StageFacts>,
+    scripts: Scripts<'a>,
 }
 
 /// The shell of an image that sets none.
@@ -83,6 +85,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Report {
                 dockerfile: &dockerfile,
                 names: StageNames::of(&dockerfile),
                 stages: Vec::new(),
+                scripts: Scripts::of(subject.context),
             };
             walk(file, &global, &mut sink);
         }
@@ -383,5 +386,7 @@ fn reading(
             (words, Input::Text(shell::Word::new(text, origin)))
         }
     };
-    Some(shell::exec(words, input, &lookup, effort))
+    let mut reading = shell::exec(words, input, &lookup, effort);
+    file.scripts.follow(&mut reading, &lookup, effort);
+    Some(reading)
 }

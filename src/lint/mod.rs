@@ -11,6 +11,7 @@ mod invocation;
 mod report;
 mod rule;
 mod rules;
+mod scripts;
 
 #[cfg(test)]
 mod tests;

@@ -47,6 +47,14 @@ impl Step<'_> {
         self.reading.map_or(&[], |r| r.commands.as_slice())
     }
 
+    /// What is said of a command, with the file that it stands in where that is a script of the context.
+    pub(super) fn say(command: &shell::Command, message: String) -> String {
+        match &command.file {
+            Some(file) => format!("{file}: {message}"),
+            None => message,
+        }
+    }
+
     /// A variable as a command of this step sees it: `None` if it is not set or can't be known.
     pub(super) fn variable(&self, command: &shell::Command, name: &str) -> Option<String> {
         match command.variable(name) {

@@ -8,6 +8,10 @@ use super::*;
 use crate::model::{Finding, Severity};
 
 fn report(text: &[u8], network_granted: bool) -> Report {
+    report_with(text, network_granted, None)
+}
+
+fn report_with(text: &[u8], network_granted: bool, context: Option<&dyn ContextSource>) -> Report {
     let approved = |reference: &Reference| {
         let plain = reference.without_digest();
         ["node:20-slim", "golang:1.22", "bare:1", "user:1"]
@@ -31,7 +35,7 @@ fn report(text: &[u8], network_granted: bool) -> Report {
         text,
         build_args: &BTreeMap::new(),
         platform: &Platform::host(),
-        context: None,
+        context,
         approved: &approved,
         base: &base,
         network_granted,
@@ -41,6 +45,11 @@ fn report(text: &[u8], network_granted: bool) -> Report {
 /// Everything that is found.
 pub(super) fn found(text: &str) -> Vec<Finding> {
     report(text.as_bytes(), false).findings
+}
+
+/// What is found with a context beside the file.
+pub(super) fn with_context(text: &str, context: &dyn ContextSource) -> Vec<Finding> {
+    report_with(text.as_bytes(), false, Some(context)).findings
 }
 
 /// The report under a network grant.

@@ -126,6 +126,8 @@ pub struct Command {
     pub input: Input,
     /// The programs that run it, outermost first: `sudo`, `env`, `sh`.
     pub through: Vec<String>,
+    /// The file that it stands in, where that is not the one that was read.
+    pub file: Option<String>,
     variables: Arc<Variables>,
 }
 
@@ -147,6 +149,18 @@ impl Command {
             return Some(value.known.then_some(value.text.as_str()));
         }
         self.variables.get(name).map(Option::as_deref)
+    }
+
+    /// Says that the command stands in another file, which is called at `span` of the file that was read.
+    pub fn stand_in(&mut self, file: &str, span: Range<usize>) {
+        self.file = Some(file.to_owned());
+        let words = self.words.iter_mut();
+        let assigned = self.assignments.iter_mut().map(|(_, word)| word);
+        let redirected = self.redirects.iter_mut().map(|r| &mut r.target);
+        for word in words.chain(assigned).chain(redirected) {
+            word.span = span.clone();
+            word.origin = Origin::starting_at(span.start);
+        }
     }
 
     /// The bytes of the file from its first word to its last.
@@ -194,6 +208,7 @@ pub fn exec(words: Vec<Word>, input: Input, lookup: &Lookup<'_>, effort: &mut Ef
             redirects: Vec::new(),
             input,
             through: Vec::new(),
+            file: None,
             variables: Arc::default(),
         },
         None,

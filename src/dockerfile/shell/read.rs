@@ -369,6 +369,7 @@ impl<'r> Reader<'r, '_, '_> {
             redirects: current.redirects,
             input: Input::Inherited,
             through: Vec::new(),
+            file: None,
             variables: Arc::clone(&self.found.variables),
         };
         self.found.push(command, current.pipe);

@@ -66,6 +66,7 @@ fn follow(command: Command, into: &mut Vec<Command>, found: &mut Found<'_>, dept
                     redirects: Vec::new(),
                     input: input.clone(),
                     through: through.clone(),
+                    file: None,
                     variables: Arc::clone(&variables),
                 };
                 follow(command, into, found, depth + 1);

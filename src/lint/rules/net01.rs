@@ -31,7 +31,7 @@ impl Rule for Net01 {
             };
             if let Some((message, help)) = found {
                 let span = sink.span(command.span());
-                sink.network(span, message, help);
+                sink.network(span, Step::say(command, message), help);
             }
         }
     }

@@ -31,7 +31,7 @@ impl Rule for Net02 {
         for command in step.commands() {
             if let Some(message) = reaches(command) {
                 let span = sink.span(command.span());
-                sink.network(span, message, HELP);
+                sink.network(span, Step::say(command, message), HELP);
             }
             for redirect in &command.redirects {
                 let target = redirect.target.text.as_str();
@@ -40,7 +40,8 @@ impl Rule for Net02 {
                     let host = target.split('/').nth(3).unwrap_or("");
                     if !address::is_loopback(host) {
                         let span = sink.span(redirect.target.span.clone());
-                        sink.network(span, format!("{target} is a connection to a host"), HELP);
+                        let message = format!("{target} is a connection to a host");
+                        sink.network(span, Step::say(command, message), HELP);
                     }
                 }
             }

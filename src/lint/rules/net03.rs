@@ -32,7 +32,7 @@ impl Rule for Net03 {
             };
             if let Some(message) = installers::fetches(tool, called, step) {
                 let span = sink.span(command.span());
-                sink.network(span, message, tool.help);
+                sink.network(span, Step::say(command, message), tool.help);
             }
         }
     }

@@ -28,7 +28,7 @@ impl Rule for Opaque {
                 let span = sink.span(command.span());
                 sink.report(
                     span,
-                    what,
+                    Step::say(command, what.to_owned()),
                     "Write out what is to be run, so that a reviewer can read it.",
                 );
             }
