@@ -1,4 +1,15 @@
-//! Every integration test in one binary.
+//! Every integration test in one binary: one link, shared fixtures.
 
+mod architecture;
+mod attest;
+mod demo;
 mod engine;
+mod face;
+mod hostile;
+mod images;
+mod killed;
 mod sandbox;
+mod scan;
+mod support;
+mod vulnerabilities;
+mod way;

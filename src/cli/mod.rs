@@ -1,1 +1,136 @@
 //! The command line: one file a subcommand, without logic of its own.
+//!
+//! [`arguments`] declares everything once; [`run`] opens the site and hands over. A command asks the site and prints
+//! what it answers, for people or as JSON.
+
+pub mod arguments;
+mod audit;
+mod base;
+mod batch;
+mod build;
+mod console;
+mod demo;
+mod doctor;
+mod exception;
+pub mod help;
+mod interrupt;
+mod lint;
+mod module;
+mod output;
+mod publish;
+mod queue;
+mod review;
+mod show;
+mod verify;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::config::{self, Paths};
+use crate::pipeline::{Settings, Site, SiteError};
+use crate::{access, engine, sandbox};
+use arguments::{Arguments, Command};
+use output::Output;
+
+/// If this process was started as the inside of a sandbox, does that and gives its exit code. Call it before anything
+/// else: no thread may have been started.
+pub fn inside_of_a_sandbox() -> Option<i32> {
+    sandbox::child(engine::JOBS)
+}
+
+/// Runs the command line `arguments`, the program's name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(answer) => {
+            // `--help` and `--version` are answers too: clap prints them and says which exit code they mean.
+            let code = u8::try_from(answer.exit_code()).unwrap_or(2);
+            return match answer.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::from(2),
+            };
+        }
+    };
+    let output = Output::new(arguments.format, arguments.color);
+    match dispatch(&arguments, &output) {
+        Ok(code) => code,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(error.trouble.code())
+        }
+    }
+}
+
+fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteError> {
+    // What needs no state folder comes first: it must work where there is none.
+    match &arguments.command {
+        Some(Command::Help { topic }) => return help::run(topic.as_deref(), output),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(
+                *shell,
+                &mut Arguments::command(),
+                "flareo",
+                &mut std::io::stdout(),
+            );
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Command::Man) => {
+            let page = clap_mangen::Man::new(Arguments::command());
+            return match page.render(&mut std::io::stdout()) {
+                Ok(()) => Ok(ExitCode::SUCCESS),
+                Err(error) => Err(SiteError::host(error)),
+            };
+        }
+        Some(Command::Demo { headless }) => return demo::run(*headless, output),
+        _ => {}
+    }
+    let site = open(arguments)?;
+    if arguments.batch {
+        if arguments.command.is_some() {
+            return Err(SiteError::usage(
+                "--batch stands alone: it takes no command",
+            ));
+        }
+        return batch::pass(&site, output);
+    }
+    let Some(command) = &arguments.command else {
+        return console::run(&site);
+    };
+    match command {
+        Command::Publish(publish) => publish::run(&site, publish, output),
+        Command::Lint(lint) => lint::run(&site, lint, output),
+        Command::Build(build) => build::run(&site, build, output),
+        Command::Queue(queue) => queue::run(&site, queue, output),
+        Command::Show { id } => show::run(&site, *id, output),
+        Command::Review { id, verdict } => review::run(&site, *id, verdict, output),
+        Command::Base(base) => base::run(&site, base, output),
+        Command::Module(module) => module::run(&site, module, output),
+        Command::Exception(exception) => exception::run(&site, exception, output),
+        Command::Verify { target, key } => verify::run(&site, target, key.as_deref(), output),
+        Command::Init => {
+            let public = site.init()?;
+            output.say(&format!(
+                "{}\nstate folder: {}",
+                public.trim_end(),
+                site.paths().state().display()
+            ));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Worker => batch::stay(&site, output),
+        Command::Audit(audit) => audit::run(&site, audit, output),
+        Command::Doctor => doctor::run(&site, output),
+        Command::Help { .. }
+        | Command::Completions { .. }
+        | Command::Man
+        | Command::Demo { .. } => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn open(arguments: &Arguments) -> Result<Site, SiteError> {
+    let paths = Paths::find(arguments.state_dir.as_deref()).map_err(SiteError::host)?;
+    let policy = config::load(&paths, arguments.config.as_deref())
+        .map_err(|e| SiteError::usage(e.to_string()))?;
+    Site::open(Settings::new(paths, policy, access::current()))
+}

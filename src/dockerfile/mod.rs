@@ -10,6 +10,7 @@ pub mod duration;
 pub mod error;
 pub mod excerpt;
 pub mod expand;
+pub mod images;
 pub mod origin;
 mod parser;
 pub mod place;

@@ -46,6 +46,12 @@ pub trait ContextSource: Send + Sync {
     /// If the entry is not a file, can't be read, or is no longer what it was when it was listed.
     fn open(&self, index: usize) -> io::Result<Box<dyn Read + Send + '_>>;
 
+    /// Whether COPY and ADD pass over the entry at `index` of [`entries`](Self::entries): the Dockerfile and the
+    /// ignore file are always there to be read, also where the ignore file leaves them out of what is copied.
+    fn is_hidden(&self, _index: usize) -> bool {
+        false
+    }
+
     /// The digest of the stored archive, where there is one.
     fn digest(&self) -> Option<Digest> {
         None

@@ -105,6 +105,10 @@ impl FromStr for Reference {
         let parsed: oci_spec::distribution::Reference = text
             .parse()
             .map_err(|e: oci_spec::distribution::ParseError| invalid(e.to_string()))?;
+        // The parser takes `UPPER/case` for a host; Docker knows that it is none, and refuses it.
+        if parsed.repository().bytes().any(|b| b.is_ascii_uppercase()) {
+            return Err(invalid("repository name must be lowercase".into()));
+        }
         let digest = match parsed.digest() {
             Some(digest) => Some(
                 digest

@@ -1,1 +1,87 @@
-//! The outbox.
+//! The words of the mails that a submission causes (R7, R25, R26).
+//!
+//! This room writes the texts. The store keeps them in its outbox in the very transaction that they tell of.
+
+use crate::model::{Digest, Failure, Submission};
+use crate::store::NewMail;
+
+/// The line of a header: no line ends, no control characters, whatever the submitter typed.
+fn header(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+fn mail(row: &Submission, subject: &str, body: String) -> Option<NewMail> {
+    let to = header(row.wishes.email.as_deref()?.trim());
+    Some(NewMail {
+        to,
+        subject: header(&format!("[flareo] {} #{}: {subject}", row.slug, row.id)),
+        body,
+    })
+}
+
+/// It is in the queue (R7).
+pub fn acknowledged(row: &Submission, position: u32) -> Option<NewMail> {
+    let body = format!(
+        "Your submission {slug} (#{id}) is in the review queue, at place {position}.\n\n\
+         Context: {context}\n\n\
+         A reviewer reads the Dockerfile. `flareo show {id}` tells where it stands.\n",
+        slug = row.slug,
+        id = row.id,
+        context = row.context,
+    );
+    mail(row, "received", body)
+}
+
+/// It is in the catalog (R25).
+pub fn published(row: &Submission, image: Digest, pull: &str) -> Option<NewMail> {
+    let body = format!(
+        "{slug} (#{id}) is built, scanned, signed and in the catalog.\n\n\
+         Digest: {image}\n\
+         Pull:   {pull}@{image}\n",
+        slug = row.slug,
+        id = row.id,
+    );
+    mail(row, "published", body)
+}
+
+/// A reviewer turned it away (R26).
+pub fn rejected(row: &Submission, failure: &Failure) -> Option<NewMail> {
+    mail(
+        row,
+        "rejected",
+        sad(row, "was rejected by a reviewer", failure),
+    )
+}
+
+/// A step after its approval failed (R26).
+pub fn failed(row: &Submission, failure: &Failure) -> Option<NewMail> {
+    mail(row, "failed", sad(row, "failed", failure))
+}
+
+fn sad(row: &Submission, what: &str, failure: &Failure) -> String {
+    let mut body = format!(
+        "Your submission {} (#{}) {what}:\n\n    {}\n",
+        row.slug, row.id, failure.message
+    );
+    if let Some(line) = failure.line {
+        body.push_str(&format!("    at line {line} of the Dockerfile\n"));
+    }
+    if !failure.help.is_empty() {
+        body.push_str(&format!("\n{}\n", failure.help));
+    }
+    body.push_str(&format!("\nMend it and publish again: there is no penalty. Keep #{} for questions about this one.\n", row.id));
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_cannot_be_split() {
+        assert_eq!(
+            header("a@example.org\r\nBcc: all@example.org"),
+            "a@example.orgBcc: all@example.org"
+        );
+    }
+}

@@ -193,7 +193,7 @@ mod tests {
             ("oci:dir:a b", "`a b` is no tag"),
             ("oci:dir@sha256:12", "not a sha256 digest"),
             ("docker:node", "docker://"),
-            ("docker://NOT/valid", "reference"),
+            ("docker://NOT/valid", "lowercase"),
         ] {
             let error = text.parse::<Location>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");

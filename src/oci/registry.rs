@@ -3,14 +3,14 @@
 //! The protocol and its logins are oci-client's; manifests are fetched here, because oci-client takes an answer of any
 //! length into memory. What comes from a registry is bounded, and checked by whoever asked for it.
 
+mod bounded;
 mod credentials;
+mod error;
 
 use std::future::Future;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use oci_client::client::{ClientConfig, ClientProtocol};
@@ -18,13 +18,16 @@ use oci_client::errors::OciDistributionError;
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Reference as Address, RegistryOperation};
 use reqwest::StatusCode;
-use tokio::io::AsyncWrite;
+
+pub use error::RegistryError;
 
 use super::blob::{BlobWriter, VerifiedReader};
 use super::manifest::{Descriptor, Index};
 use super::media;
 use super::store::MANIFEST_LIMIT;
 use crate::model::{Digest, Reference};
+use bounded::Bounded;
+use error::chain;
 
 const CONNECT: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(60);
@@ -59,62 +62,6 @@ impl RegistrySettings {
             docker_config: folder.map(|f| f.join("config.json")),
         }
     }
-}
-
-/// What a registry did not do.
-#[derive(Debug, thiserror::Error)]
-pub enum RegistryError {
-    /// It could not be asked.
-    #[error("cannot reach {host}: {why}")]
-    Unreachable {
-        /// The registry.
-        host: String,
-        /// What went wrong.
-        why: String,
-    },
-    /// It does not let us.
-    #[error(
-        "{host} does not let us {doing} {what}: log in with `docker login {host}`, or check the name"
-    )]
-    Unauthorized {
-        /// The registry.
-        host: String,
-        /// What was tried, as in `read`.
-        doing: &'static str,
-        /// The repository.
-        what: String,
-    },
-    /// It has no such thing.
-    #[error("{host} has no {what}")]
-    NotFound {
-        /// The registry.
-        host: String,
-        /// What was asked for.
-        what: String,
-    },
-    /// It says no, or something that makes no sense.
-    #[error("{host} failed to {doing} {what}: {why}")]
-    Failed {
-        /// The registry.
-        host: String,
-        /// What was tried, as in `read`.
-        doing: &'static str,
-        /// What was asked for.
-        what: String,
-        /// What it said.
-        why: String,
-    },
-    /// Docker's file of logins can't be used.
-    #[error("cannot use the logins in {}: {why}", path.display())]
-    Credentials {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// This program could not start.
-    #[error("cannot start a registry client: {0}")]
-    Start(String),
 }
 
 /// A manifest as a registry sent it. Its digest was not checked against anything.
@@ -182,7 +129,7 @@ impl Repository {
             // No proxy stands between us and this very host. oci-client has no word for that but a proxy for nobody.
             http = http.no_proxy();
             config.http_proxy = Some("http://127.0.0.1:9".into());
-            config.no_proxy = Some("*".into());
+            config.no_proxy = Some("localhost,127.0.0.0/8,::1/128".into());
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -475,23 +422,6 @@ impl Inner {
     }
 }
 
-/// An error with its causes, harmless to a terminal: much of it was written by the other side.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text.chars()
-        .take(500)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
-}
-
 /// Whether `host[:port]` is this very machine.
 fn is_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
@@ -501,36 +431,6 @@ fn is_loopback(host: &str) -> bool {
     let name = name.trim_start_matches('[').trim_end_matches(']');
     let address = name.parse::<std::net::IpAddr>();
     name == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
-/// Takes no more bytes than were promised.
-struct Bounded {
-    writer: BlobWriter,
-    left: u64,
-}
-
-impl AsyncWrite for Bounded {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let Some(left) = this.left.checked_sub(bytes.len() as u64) else {
-            let why = "it sends more than its manifest says";
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::FileTooLarge, why)));
-        };
-        this.left = left;
-        Poll::Ready(this.writer.write_all(bytes).map(|()| bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }
 
 #[cfg(test)]
@@ -579,12 +479,5 @@ mod tests {
             let repository = Repository::open(&reference, &RegistrySettings::default()).unwrap();
             assert!(repository.manifest("1").is_err());
         });
-    }
-
-    #[test]
-    fn what_a_registry_says_can_not_steer_a_terminal() {
-        let error = io::Error::other("\x1b]0;owned\x07".repeat(200));
-        let text = chain(&error);
-        assert!(!text.contains('\x1b') && text.len() <= 500);
     }
 }

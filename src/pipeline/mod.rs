@@ -1,1 +1,38 @@
 //! The state machine and the worker: hands one stage's output to the next.
+//!
+//! A [`Site`] is an open state folder. The command line, the console, `--batch` and the demo are faces of it: whatever
+//! they can do is a method here, and none of them has logic of its own.
+//!
+//! ```text
+//! publish ─► (pending) ─► approve ─► (approved) ─► begin ─► (building) ─► build ─► (scanning) ─► scan ─► (signing) ─► sign ─► (published)
+//! ```
+//!
+//! [`Site::publish`] makes a row; [`Site::approve`] and [`Site::reject`] decide; [`Site::work_pass`] carries what is
+//! approved to its end. Each step is one transaction of the store, so that a worker may die anywhere: the next one
+//! finds the row in the state where it was left, and goes on from there.
+
+mod bases;
+mod catalog;
+mod decide;
+mod doctor;
+mod dossier;
+mod error;
+pub mod holder;
+mod lease;
+mod local;
+mod publish;
+pub mod recorder;
+mod site;
+mod stages;
+mod work;
+
+pub use bases::BaseRow;
+pub use catalog::Target;
+pub use decide::Seen;
+pub use dossier::Read;
+pub use error::{SiteError, Trouble};
+pub use local::LocalBuild;
+pub use publish::{Published, Source};
+pub use recorder::Watcher;
+pub use site::{Settings, Site};
+pub use work::Pass;

@@ -33,6 +33,13 @@ pub struct Support {
 }
 
 impl Support {
+    /// Whether the kernel itself holds every limit that it can hold.
+    pub fn holds_all(&self) -> bool {
+        [self.memory, self.cpus, self.pids]
+            .iter()
+            .all(|held| *held == Held::Kernel)
+    }
+
     /// One line for each capability.
     pub fn checks(&self) -> Vec<Check> {
         const DELEGATE: &str = "run as root, or in a cgroup of your own (systemd-run --user --scope -p Delegate=yes flareo …)";

@@ -1,1 +1,130 @@
 //! The console.
+//!
+//! Elm at its core: an [`Event`](message::Event) comes in, the keymap makes an action of it, [`App::update`](app::App)
+//! changes the state and says which [`Effect`](message::Effect)s are to be carried out, and what is shown follows from
+//! the state alone. The core runs without a terminal ([`Session`]), which is how it is tested and how the demo plays
+//! its script.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | [`desk`] | what the console asks of the rest: one trait |
+//! | [`action`], [`chord`], [`keymap`] | every action declared once; keys |
+//! | [`message`] | events, effects, questions and answers |
+//! | [`app`] | the state and how it changes |
+//! | [`screens`], [`widgets`] | one struct a screen, and what they are made of |
+//! | [`theme`], [`ink`] | looks by role; text put in its place, made harmless |
+//! | [`mod@frame`], [`session`] | frames without a terminal |
+//! | `canvas`, `terminal`, `crew`, `run` | frames on a terminal, with as few bytes as possible |
+//!
+//! It must not know SQL, files or the engine: all of it lies behind [`Desk`].
+
+pub mod action;
+pub mod app;
+mod canvas;
+pub mod chord;
+mod crew;
+pub mod desk;
+mod figures;
+pub mod frame;
+pub mod ink;
+pub mod keymap;
+pub mod message;
+mod run;
+pub mod screens;
+mod search;
+pub mod session;
+pub mod site;
+mod terminal;
+pub mod theme;
+pub mod widgets;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+pub use desk::Desk;
+pub use frame::{Frame, frame};
+pub use message::ExitReason;
+pub use run::run;
+pub use session::{Session, Written};
+pub use site::SiteDesk;
+
+use app::App;
+use keymap::{Keymap, KeymapError};
+use theme::{Theme, ThemeError};
+
+/// Why the console could not be opened, or ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsoleError {
+    /// Standard input or output is no terminal.
+    #[error(
+        "the console needs a terminal; `flareo queue`, `flareo show ID` and `flareo --batch` do without one"
+    )]
+    NoTerminal,
+    /// The terminal failed.
+    #[error("the terminal: {0}")]
+    Terminal(#[from] io::Error),
+    /// The theme can't be used.
+    #[error(transparent)]
+    Theme(#[from] ThemeError),
+    /// The keys can't be used.
+    #[error(transparent)]
+    Keymap(#[from] KeymapError),
+    /// A thread of the console panicked.
+    #[error(
+        "the console broke down in {0}; builds are not touched by it: open it again, and please report this"
+    )]
+    Panicked(String),
+}
+
+/// How the console looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The theme's name.
+    pub theme: String,
+    /// Marks and lines of ASCII only.
+    pub ascii: bool,
+}
+
+impl Default for Options {
+    /// What a snapshot wants: no colour, all marks.
+    fn default() -> Self {
+        Self {
+            theme: "mono".into(),
+            ascii: false,
+        }
+    }
+}
+
+impl Options {
+    /// What suits the terminal that the environment describes. `FLAREO_THEME` overrules it.
+    pub fn suited(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let theme = variable("FLAREO_THEME").filter(|name| !name.is_empty());
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .iter()
+            .find_map(|name| variable(name).filter(|value| !value.is_empty()))
+            .map(|locale| locale.to_lowercase());
+        // Where nothing is said, a terminal of today is taken for one.
+        let utf8 = locale.is_none_or(|l| l.contains("utf-8") || l.contains("utf8"));
+        let console = variable("TERM").is_some_and(|term| term == "linux" || term == "dumb");
+        Self {
+            theme: theme.unwrap_or_else(|| Theme::suited(&variable).into()),
+            ascii: !utf8 || console,
+        }
+    }
+
+    fn app(&self, desk: &dyn Desk, size: (u16, u16)) -> Result<App, ConsoleError> {
+        let mut theme = Theme::named(&self.theme)?;
+        if self.ascii {
+            theme = theme.ascii();
+        }
+        Ok(App::new(
+            desk.who(),
+            desk.now(),
+            theme,
+            Keymap::standard()?,
+            size,
+        ))
+    }
+}

@@ -175,6 +175,20 @@ for_everybody! {
         }
     };
 
+    several_steps_run_side_by_side: |ground| {
+        let specs: Vec<_> = (0..4).map(|n| ground.script(&format!("sleep 0.3; hostname >/who; exit {n}"))).collect();
+        std::thread::scope(|scope| {
+            for (n, spec) in specs.iter().enumerate() {
+                let sandbox = &ground.sandbox;
+                scope.spawn(move || {
+                    let outcome = sandbox.run(spec, &crate::sandbox::ground::Deaf, &flareo::model::event::Cancel::default());
+                    assert_eq!(outcome.unwrap().ending, Ending::Exited(n as i32));
+                    assert!(spec.upper.join("who").exists());
+                });
+            }
+        });
+    };
+
     output_is_cut_at_its_limit: |ground| {
         let mut spec = ground.script("i=0; while [ $i -lt 1000 ]; do echo 0123456789; i=$((i+1)); done; echo done >/flag");
         spec.limits.log_bytes = 1000;

@@ -1,3 +1,5 @@
+//! Word expansion, as Docker does it.
+
 use super::*;
 use proptest::prelude::*;
 

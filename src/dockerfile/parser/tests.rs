@@ -1,3 +1,5 @@
+//! What the parser reads, refuses, and where it says things stand.
+
 use crate::dockerfile::ast::{Command, Dockerfile, Instruction, Kind, Source, Word};
 use crate::dockerfile::{MAX_INSTRUCTIONS, ParseError, parse, trigger};
 

@@ -1,3 +1,5 @@
+//! Which variable stands where, and what it costs.
+
 use super::*;
 use crate::dockerfile::parse;
 

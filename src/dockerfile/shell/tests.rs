@@ -1,3 +1,5 @@
+//! Which commands a script comes to.
+
 use proptest::prelude::*;
 
 use super::*;

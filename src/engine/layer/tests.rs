@@ -1,3 +1,5 @@
+//! Layers: the same bytes whoever packs them, and back again.
+
 use std::io::{Read, Write};
 
 use proptest::prelude::*;

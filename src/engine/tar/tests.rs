@@ -1,3 +1,5 @@
+//! Archives from strangers, and our own form of them.
+
 use std::io::Read;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! A stack of layers as one tree; paths that never leave it.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

@@ -408,7 +408,10 @@ impl Step<'_> {
             }
             self.outputs[index].lines.finish(self.observer);
         }
-        self.read_packets();
+        // What was refused at the very end.
+        for _ in 0..BURST {
+            self.read_packets();
+        }
         let (kills, refused_forks) = self.group.as_ref().map_or((0, 0), |group| {
             (group.memory_kills(), group.refused_forks())
         });
@@ -416,10 +419,11 @@ impl Step<'_> {
             self.usage.cpu = self.usage.cpu.max(group.usage().cpu);
         }
         self.usage.disk_bytes = self.measure.disk_bytes;
-        if let Some(group) = self.group.take() {
-            group
-                .remove()
-                .map_err(SandboxError::host("remove the step's cgroup"))?;
+        if let Some(group) = self.group.take()
+            && let Err(error) = group.remove()
+        {
+            // The step is over either way; the next process sweeps it.
+            tracing::warn!(%error, "a step's cgroup could not be removed");
         }
         let ending = match (self.verdict, self.exit) {
             (Some(verdict), _) => verdict,

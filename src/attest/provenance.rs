@@ -1,0 +1,132 @@
+//! SLSA v1 provenance: from what, by whom and how an image was built.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::purl;
+use crate::model::decision::Pins;
+use crate::model::image::Platform;
+use crate::model::{Digest, Timestamp};
+
+/// What our provenance means by its parameters: a build of a Dockerfile by Flareo's engine.
+pub const BUILD_TYPE: &str = "urn:flareo:build:dockerfile:v1";
+
+/// Whether the image was built twice to the same bytes (R20).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reproduction {
+    /// Two builds gave the same digest.
+    Reproduced,
+    /// It was not: not tried, or the second build differed.
+    NotReproduced {
+        /// The first file that differs, where a second build was made.
+        first_difference: Option<String>,
+    },
+}
+
+/// The facts of one build.
+#[derive(Debug, Clone)]
+pub struct Build<'a> {
+    /// Who vouches for the build: a URI that names this installation.
+    pub builder: &'a str,
+    /// The build's own name at the builder, as the submission's number.
+    pub invocation: &'a str,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// The stored context.
+    pub context: Digest,
+    /// The Dockerfile's path in the context.
+    pub dockerfile: &'a str,
+    /// The Dockerfile's text.
+    pub dockerfile_digest: Digest,
+    /// Build arguments.
+    pub build_args: &'a BTreeMap<String, String>,
+    /// The stage that was asked for, where not the last.
+    pub target: Option<&'a str>,
+    /// For which platform.
+    pub platform: &'a Platform,
+    /// The bases as they were pinned.
+    pub pins: &'a Pins,
+    /// The policy in force.
+    pub policy: Digest,
+    /// The hash that the approval binds, where the build was approved (R28).
+    pub approval: Option<Digest>,
+    /// Whether two builds agreed.
+    pub reproduction: Reproduction,
+}
+
+/// The predicate for `build`, whose image was let through on the scan report `evidence` (its JSON's digest).
+pub fn predicate(build: &Build<'_>, evidence: Digest) -> Value {
+    let mut external = json!({
+        "source": { "digest": digest(build.context) },
+        "dockerfile": build.dockerfile,
+        "buildArgs": build.build_args,
+        "platform": build.platform.to_string(),
+    });
+    if let Some(target) = build.target {
+        external["target"] = target.into();
+    }
+    let mut internal = json!({ "policy": { "digest": digest(build.policy) } });
+    if let Some(approval) = build.approval {
+        internal["approval"] = json!({ "digest": digest(approval) });
+    }
+    let mut dependencies: Vec<Value> = build
+        .pins
+        .iter()
+        .map(|(reference, pinned)| {
+            let repository = format!("{}/{}", reference.registry(), reference.repository());
+            json!({
+                "name": reference.to_string(),
+                "uri": purl::of_image(&repository, reference.tag(), *pinned),
+                "digest": digest(*pinned),
+            })
+        })
+        .collect();
+    dependencies.push(json!({ "name": "context", "digest": digest(build.context) }));
+    dependencies.push(json!({ "name": "dockerfile", "digest": digest(build.dockerfile_digest) }));
+
+    let reproduction = match &build.reproduction {
+        Reproduction::Reproduced => json!({ "label": "reproduced" }),
+        Reproduction::NotReproduced {
+            first_difference: None,
+        } => {
+            json!({ "label": "not reproduced" })
+        }
+        Reproduction::NotReproduced {
+            first_difference: Some(file),
+        } => {
+            json!({ "label": "not reproduced", "firstDifference": file })
+        }
+    };
+    json!({
+        "buildDefinition": {
+            "buildType": BUILD_TYPE,
+            "externalParameters": external,
+            "internalParameters": internal,
+            "resolvedDependencies": dependencies,
+        },
+        "runDetails": {
+            "builder": {
+                "id": build.builder,
+                "version": { "flareo": env!("CARGO_PKG_VERSION") },
+            },
+            "metadata": {
+                "invocationId": build.invocation,
+                "startedOn": build.started_at.to_string(),
+                "finishedOn": build.finished_at.to_string(),
+                "flareo_reproduction": reproduction,
+            },
+            "byproducts": [{
+                "name": "scan-report.json",
+                "mediaType": "application/json",
+                "digest": digest(evidence),
+            }],
+        },
+    })
+}
+
+fn digest(digest: Digest) -> Value {
+    json!({ "sha256": digest.hex() })
+}

@@ -1,0 +1,127 @@
+//! An OCI layout in a folder: a new one, or one that gets an image more.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::contents::{Contents, merge};
+use super::error::CatalogError;
+use super::parent;
+use crate::oci::{Index, MANIFEST_LIMIT, Store};
+
+/// What stands in `oci-layout`.
+pub const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+pub fn write(
+    store: &Store,
+    contents: &Contents<'_>,
+    folder: &Path,
+    tag: Option<&str>,
+) -> Result<(), CatalogError> {
+    let new = contents.list(tag);
+    let refuse = |why: &str| CatalogError::Destination {
+        what: folder.display().to_string(),
+        why: why.into(),
+    };
+    match fs::symlink_metadata(folder) {
+        Ok(found) if found.is_symlink() && folder.is_dir() => {}
+        Ok(found) if !found.is_dir() => return Err(refuse("it is no folder")),
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return create(store, contents, folder, &Index::new(new));
+        }
+        Err(e) => return Err(CatalogError::io(folder)(e)),
+    }
+    if !folder.join("oci-layout").is_file() {
+        let mut entries = fs::read_dir(folder).map_err(CatalogError::io(folder))?;
+        if entries.next().is_some() {
+            return Err(refuse("it is not empty, and no OCI layout"));
+        }
+        return create(store, contents, folder, &Index::new(new));
+    }
+    add(store, contents, folder, new)
+}
+
+/// Makes the whole beside `folder` and renames it there.
+fn create(
+    store: &Store,
+    contents: &Contents<'_>,
+    folder: &Path,
+    index: &Index,
+) -> Result<(), CatalogError> {
+    let aside = tempfile::Builder::new()
+        .prefix(".flareo-")
+        .permissions(fs::Permissions::from_mode(0o755))
+        .tempdir_in(parent(folder))
+        .map_err(CatalogError::io(folder))?;
+    blobs(store, contents, aside.path())?;
+    place(aside.path(), "oci-layout", LAYOUT)?;
+    place(aside.path(), "index.json", &index.to_bytes()?)?;
+    fs::rename(aside.path(), folder).map_err(CatalogError::io(folder))?;
+    // It has gone: there is nothing left to remove.
+    let _ = aside.keep();
+    sync(parent(folder))
+}
+
+/// Adds blobs first and the list last, so that a reader never sees an image that isn't whole.
+fn add(
+    store: &Store,
+    contents: &Contents<'_>,
+    folder: &Path,
+    new: Vec<crate::oci::Descriptor>,
+) -> Result<(), CatalogError> {
+    let lock = File::open(folder.join("oci-layout")).map_err(CatalogError::io(folder))?;
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
+        .map_err(|e| CatalogError::io(folder)(e.into()))?;
+    let path = folder.join("index.json");
+    let size = fs::metadata(&path).map_err(CatalogError::io(&path))?.len();
+    if size > MANIFEST_LIMIT {
+        return Err(CatalogError::Destination {
+            what: folder.display().to_string(),
+            why: format!("its index.json is {size} bytes long"),
+        });
+    }
+    let mut index = Index::parse(&fs::read(&path).map_err(CatalogError::io(&path))?)?;
+    merge(&mut index, new);
+    blobs(store, contents, folder)?;
+    place(folder, "index.json", &index.to_bytes()?)
+}
+
+fn blobs(store: &Store, contents: &Contents<'_>, folder: &Path) -> Result<(), CatalogError> {
+    let blobs = folder.join("blobs/sha256");
+    fs::create_dir_all(&blobs).map_err(CatalogError::io(&blobs))?;
+    for (digest, size) in contents.blobs() {
+        let path = blobs.join(digest.hex());
+        if fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() == size) {
+            continue;
+        }
+        let mut blob = store.open_blob(digest)?;
+        put(&blobs, &path, &mut blob)?;
+    }
+    sync(&blobs)
+}
+
+fn place(folder: &Path, name: &str, mut content: &[u8]) -> Result<(), CatalogError> {
+    put(folder, &folder.join(name), &mut content)?;
+    sync(folder)
+}
+
+fn put(folder: &Path, path: &Path, content: &mut dyn io::Read) -> Result<(), CatalogError> {
+    let mut put = || -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        io::copy(content, &mut file)?;
+        file.as_file()
+            .set_permissions(fs::Permissions::from_mode(0o644))?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|e| e.error)?;
+        Ok(())
+    };
+    put().map_err(CatalogError::io(path))
+}
+
+fn sync(folder: &Path) -> Result<(), CatalogError> {
+    File::open(folder)
+        .and_then(|f| f.sync_all())
+        .map_err(CatalogError::io(folder))
+}

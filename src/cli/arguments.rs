@@ -1,0 +1,383 @@
+//! The command line, declared once: help, completions and the man page all come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::model::{Reference, Slug, State, SubmissionId};
+
+/// Takes Dockerfiles from strangers: reviewed, built in a sandbox without network, scanned, signed, served by digest.
+///
+/// Without a command it opens the console.
+#[derive(Debug, Parser)]
+#[command(
+    name = "flareo",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub struct Arguments {
+    /// Where the queue, the images and the logs are kept
+    #[arg(long, global = true, env = "FLAREO_STATE_DIR", value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// The policy file [default: policy.toml in the configuration folder, then in the state folder]
+    #[arg(long, global = true, env = "FLAREO_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How to answer
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Whether to colour [NO_COLOR is respected]
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+    /// One pass over what is approved, then end; for cron
+    #[arg(long)]
+    pub batch: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Human,
+    /// JSON, or JSON Lines where it streams
+    Json,
+}
+
+/// Whether to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Submit a build context: a folder, a tar archive, or - for an archive on standard input
+    Publish(Publish),
+    /// Read Dockerfiles and say what would be refused
+    Lint(Lint),
+    /// Build here, by the very engine and limits of the worker
+    Build(Build),
+    /// List submissions
+    Queue(Queue),
+    /// Show one submission: Dockerfile, findings, pins, decisions
+    Show {
+        /// Its number
+        id: SubmissionId,
+    },
+    /// Decide about a submission
+    Review {
+        /// Its number
+        id: SubmissionId,
+        /// What to do with it
+        #[command(subcommand)]
+        verdict: Review,
+    },
+    /// Base images: the cache and the approved list
+    #[command(subcommand)]
+    Base(Base),
+    /// The catalog of published modules
+    #[command(subcommand)]
+    Module(Module),
+    /// Vulnerabilities that may pass, for a while, with somebody's name under it
+    #[command(subcommand)]
+    Exception(Exception),
+    /// Check signature, bill of materials and provenance of a published image
+    Verify {
+        /// A module, a manifest digest, or oci:DIR
+        target: String,
+        /// The public key [default: the one of this state folder]
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// Make the state folder and the signing key
+    Init,
+    /// Build, scan and sign what is approved, and stay for more
+    Worker,
+    /// The record of everything that was decided
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Say what this host can do, and how to get what it lacks
+    Doctor,
+    /// A tour with sample submissions in a throw-away state
+    Demo {
+        /// Play the scripted run to its end and print what became of each submission
+        #[arg(long)]
+        headless: bool,
+    },
+    /// Explain a topic or a command; alone, list the topics
+    Help {
+        /// A topic, as in `submitting`, or a command
+        topic: Option<String>,
+    },
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    Man,
+}
+
+/// `flareo publish`
+#[derive(Debug, Args)]
+pub struct Publish {
+    /// A folder, a tar archive (also gzip or zstd), or - for standard input
+    #[arg(default_value = ".")]
+    pub source: PathBuf,
+    /// The module's name
+    #[arg(long)]
+    pub slug: Slug,
+    /// Words for the reviewer
+    #[arg(long, default_value = "")]
+    pub notes: String,
+    /// Where to send mail
+    #[arg(long)]
+    pub email: Option<String>,
+    /// Ask for HTTPS to the allow-list during the build
+    #[arg(long)]
+    pub requires_network: bool,
+    /// Ask for a longer time limit, as in 20m
+    #[arg(long, value_parser = minutes, value_name = "MINUTES")]
+    pub time_limit: Option<u64>,
+    /// Ask for a base outside the approved list
+    #[arg(long, value_name = "REFERENCE")]
+    pub base: Option<Reference>,
+}
+
+/// `flareo lint`
+#[derive(Debug, Args)]
+pub struct Lint {
+    /// Dockerfiles or folders that hold one
+    #[arg(default_value = ".")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// `flareo build`
+#[derive(Debug, Args)]
+pub struct Build {
+    /// The context
+    #[arg(default_value = ".")]
+    pub context: PathBuf,
+    /// The Dockerfile [default: Dockerfile in the context]
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Set a build argument
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub build_arg: Vec<(String, Option<String>)>,
+    /// Stop at this stage
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+    /// The platform: only this host's can be built
+    #[arg(long)]
+    pub platform: Option<String>,
+    /// Run every step anew
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Where the image goes: oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE
+    #[arg(long, value_name = "DESTINATION")]
+    pub output: Option<String>,
+    /// Build even what lint would block and bases that are not on the approved list
+    #[arg(long)]
+    pub no_policy: bool,
+}
+
+/// `flareo queue`
+#[derive(Debug, Args)]
+pub struct Queue {
+    /// Only this state
+    #[arg(long)]
+    pub state: Option<State>,
+    /// Only this slug
+    #[arg(long)]
+    pub slug: Option<Slug>,
+    /// At most so many
+    #[arg(long, default_value_t = 100)]
+    pub limit: u32,
+}
+
+/// `flareo review`
+#[derive(Debug, Subcommand)]
+pub enum Review {
+    /// May be built
+    Approve {
+        /// Why; needed with a grant
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// Allow a base outside the approved list, for this submission only
+        #[arg(long, value_name = "REFERENCE")]
+        grant_base: Vec<Reference>,
+        /// Allow a longer build, for this submission only, as in 20m
+        #[arg(long, value_name = "MINUTES", value_parser = minutes)]
+        grant_time: Option<u64>,
+    },
+    /// Goes back to its submitter
+    Reject {
+        /// Why: the submitter reads it
+        #[arg(long)]
+        reason: String,
+    },
+    /// Say that you are reading it
+    Claim,
+    /// Say that you no longer are
+    Release,
+    /// Take back your own submission
+    Withdraw,
+}
+
+/// `flareo base`
+#[derive(Debug, Subcommand)]
+pub enum Base {
+    /// What is in the cache, and what is approved
+    List,
+    /// Put a base into the cache
+    Import {
+        /// The name that Dockerfiles use
+        reference: Reference,
+        /// docker://…, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, rootfs:DIR|TAR
+        source: String,
+    },
+    /// Put a reference on the approved list
+    Add {
+        /// Which
+        reference: Reference,
+        /// What it is for
+        #[arg(long, default_value = "")]
+        purpose: String,
+    },
+    /// Take a reference off the approved list
+    Remove {
+        /// Which
+        reference: Reference,
+    },
+}
+
+/// `flareo module`
+#[derive(Debug, Subcommand)]
+pub enum Module {
+    /// All published modules
+    List,
+    /// One module: digest, signature, packages, history
+    Show {
+        /// Its name
+        slug: Slug,
+    },
+    /// Write the image with its signature and attestations
+    Export {
+        /// Its name
+        slug: Slug,
+        /// oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, docker://HOST/REPOSITORY[:TAG]
+        #[arg(long, short)]
+        output: String,
+    },
+    /// Take a module out of the catalog
+    Yank {
+        /// Its name
+        slug: Slug,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// `flareo exception`
+#[derive(Debug, Subcommand)]
+pub enum Exception {
+    /// All of them
+    List,
+    /// Let a vulnerability of a package pass
+    Add {
+        /// As in CVE-2023-45853
+        vulnerability: String,
+        /// The package's name
+        #[arg(long)]
+        package: String,
+        /// Only for this module
+        #[arg(long)]
+        module: Option<Slug>,
+        /// Who answers for it [default: you]
+        #[arg(long)]
+        owner: Option<String>,
+        /// Why
+        #[arg(long)]
+        reason: String,
+        /// When it ends, as in 2026-12-31
+        #[arg(long, value_name = "DATE")]
+        expires: jiff::civil::Date,
+    },
+    /// End one
+    Remove {
+        /// Its number
+        number: i64,
+    },
+}
+
+/// `flareo audit`
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// The entries, newest last
+    Log {
+        /// Only about this submission
+        #[arg(long)]
+        submission: Option<SubmissionId>,
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// Recompute the hash chain
+    Verify,
+}
+
+/// `20m`, `1h`, `20`: minutes, from 1 to a day.
+fn minutes(text: &str) -> Result<u64, String> {
+    let (number, unit) = match text.trim().strip_suffix(['m', 'h']) {
+        Some(number) if text.ends_with('h') => (number, 60),
+        Some(number) => (number, 1),
+        None => (text.trim(), 1),
+    };
+    let minutes = number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
+    minutes.filter(|m| (1..=1440).contains(m)).ok_or_else(|| {
+        format!("`{text}` is not a time: write minutes as in 20m, or hours as in 1h, a day at most")
+    })
+}
+
+/// `KEY=VALUE`, or `KEY` for the environment's value.
+fn key_value(text: &str) -> Result<(String, Option<String>), String> {
+    let (key, value) = match text.split_once('=') {
+        Some((key, value)) => (key, Some(value.to_owned())),
+        None => (text, std::env::var(text).ok()),
+    };
+    if key.is_empty() {
+        return Err("write KEY=VALUE".into());
+    }
+    Ok((key.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_declaration_holds_together() {
+        use clap::CommandFactory as _;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_minutes() {
+        assert_eq!(minutes("20m"), Ok(20));
+        assert_eq!(minutes("2h"), Ok(120));
+        assert_eq!(minutes("15"), Ok(15));
+        for bad in ["", "0", "m", "25h", "-1m", "1d", "99999999999999999999h"] {
+            assert!(minutes(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `flareo --batch` and `flareo worker`: what is approved, to its end.
+
+use std::process::ExitCode;
+
+use super::interrupt;
+use super::output::{Output, Role};
+use crate::logs::sanitise;
+use crate::model::event::{Cancel, Happening, StepOutcome};
+use crate::model::{Event, State};
+use crate::pipeline::{Site, SiteError};
+
+/// One pass, then the end. 1 if anything failed.
+pub fn pass(site: &Site, output: &Output) -> Result<ExitCode, SiteError> {
+    let cancel = Cancel::default();
+    interrupt::on_signal(&cancel).map_err(SiteError::host)?;
+    let pass = site.work_pass(&|event: &Event| print(event, output), &cancel)?;
+    if !output.json() {
+        let voided = match pass.voided {
+            0 => String::new(),
+            n => format!(", {n} back to the reviewers"),
+        };
+        output.say(&format!(
+            "{} published, {} failed{voided}",
+            pass.published, pass.failed
+        ));
+    }
+    Ok(ExitCode::from(u8::from(pass.failed > 0)))
+}
+
+/// Stays until a signal comes.
+pub fn stay(site: &Site, output: &Output) -> Result<ExitCode, SiteError> {
+    let cancel = Cancel::default();
+    interrupt::on_signal(&cancel).map_err(SiteError::host)?;
+    site.work(&|event: &Event| print(event, output), &cancel)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One event as one line.
+pub fn print(event: &Event, output: &Output) {
+    if output.json() {
+        // An event is plain data: it always has a JSON form.
+        if let Ok(line) = serde_json::to_string(event) {
+            output.say(&line);
+        }
+        return;
+    }
+    let Some(text) = sentence(&event.what, output) else {
+        return;
+    };
+    let of = match (&event.id, &event.slug) {
+        (Some(id), Some(slug)) => output.paint(Role::Faint, &format!("#{id} {slug} ")),
+        _ => String::new(),
+    };
+    output.say(&format!("{of}{text}"));
+}
+
+fn sentence(what: &Happening, output: &Output) -> Option<String> {
+    Some(match what {
+        Happening::State {
+            state: State::Published | State::Failed,
+        }
+        | Happening::Usage(_) => return None,
+        Happening::State { state } => output.paint(Role::Strong, state.word()),
+        Happening::Build { steps, .. } => format!("{steps} steps"),
+        Happening::Step {
+            step, stage, text, ..
+        } => {
+            let number = output.paint(Role::Strong, &format!("[{step}]"));
+            format!(
+                "{number} {} {}",
+                output.paint(Role::Faint, &sanitise(stage)),
+                sanitise(text)
+            )
+        }
+        Happening::Log { text, .. } => format!("    {}", sanitise(text)),
+        Happening::StepEnd {
+            step,
+            outcome,
+            took_ms,
+            ..
+        } => match outcome {
+            StepOutcome::Done => format!("[{step}] done in {took_ms} ms"),
+            StepOutcome::Cached => format!("[{step}] {}", output.paint(Role::Faint, "cached")),
+            StepOutcome::Failed => format!("[{step}] {}", output.paint(Role::Bad, "failed")),
+        },
+        Happening::Scan { text } => format!("scan: {}", sanitise(text)),
+        Happening::Sign { text } => format!("sign: {}", sanitise(text)),
+        Happening::Result {
+            ok: true,
+            digest,
+            cached_steps,
+            steps,
+            ..
+        } => {
+            let digest = digest.map(|d| d.to_string()).unwrap_or_default();
+            let cached = match (cached_steps, steps) {
+                (Some(cached), Some(steps)) => format!(" ({cached} of {steps} steps cached)"),
+                _ => String::new(),
+            };
+            format!("{} {digest}{cached}", output.paint(Role::Good, "ok"))
+        }
+        Happening::Result {
+            error,
+            step,
+            line,
+            help,
+            ..
+        } => {
+            let mut text = output.paint(Role::Bad, "failed");
+            text.push_str(&format!(
+                ": {}",
+                sanitise(error.as_deref().unwrap_or("unknown error"))
+            ));
+            match (step, line) {
+                (Some(step), Some(line)) => text.push_str(&format!(" (step {step}, line {line})")),
+                (None, Some(line)) => text.push_str(&format!(" (line {line})")),
+                _ => {}
+            }
+            if !help.is_empty() {
+                text.push_str(&format!("\n  {}", sanitise(help)));
+            }
+            text
+        }
+    })
+}

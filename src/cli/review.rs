@@ -1,0 +1,72 @@
+//! `flareo review`: decisions.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::arguments::Review;
+use super::output::{Output, time};
+use crate::model::SubmissionId;
+use crate::model::decision::Grant;
+use crate::pipeline::{Site, SiteError};
+
+/// Decides and says what happens next.
+pub fn run(
+    site: &Site,
+    id: SubmissionId,
+    verdict: &Review,
+    output: &Output,
+) -> Result<ExitCode, SiteError> {
+    let (row, next) = match verdict {
+        Review::Approve {
+            reason,
+            grant_base,
+            grant_time,
+        } => {
+            let bases = grant_base.iter().map(|reference| Grant::Base {
+                reference: reference.without_digest(),
+            });
+            let times = grant_time
+                .iter()
+                .map(|minutes| Grant::Time { minutes: *minutes });
+            let grants: Vec<_> = bases.chain(times).collect();
+            (
+                site.approve(id, None, reason, &grants)?,
+                "a worker builds it next (`flareo --batch`, or a running `flareo worker`)",
+            )
+        }
+        Review::Reject { reason } => (site.reject(id, None, reason)?, "its submitter is told why"),
+        Review::Withdraw => (site.withdraw(id)?, "its slug is free again"),
+        Review::Claim => {
+            let lease = site.claim(id)?;
+            if output.json() {
+                output.document(&lease)?;
+            } else {
+                output.say(&format!("#{id} is yours until {}", time(lease.expires_at)));
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        Review::Release => {
+            site.release(id)?;
+            if output.json() {
+                output.document(&json!({ "id": id, "claim": null }))?;
+            } else {
+                output.say(&format!("#{id} is free for others to read"));
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    if output.json() {
+        let position = site.queue().position(id)?;
+        output.document(
+            &json!({ "id": row.id, "slug": row.slug, "state": row.state, "approval": row.approval,
+            "position": position }),
+        )?;
+    } else {
+        output.say(&format!(
+            "#{} {} is {}: {next}",
+            row.id, row.slug, row.state
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,131 @@
+//! `flareo show`: one submission, as its reviewer reads it.
+
+use std::process::ExitCode;
+
+use super::output::{Output, Role, role_of, size, time};
+use crate::lint::Report;
+use crate::logs::sanitise;
+use crate::model::SubmissionId;
+use crate::model::decision::Verdict;
+use crate::pipeline::{Site, SiteError};
+use crate::review::{self, Change};
+
+/// Prints the review page.
+pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, SiteError> {
+    let page = site.review_page(id)?;
+    if output.json() {
+        output.document(&page)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let row = &page.submission;
+    output.say(&format!(
+        "{} {} from {} since {}",
+        output.paint(Role::Strong, &format!("#{} {}", row.id, row.slug)),
+        output.paint(role_of(row.state), row.state.word()),
+        sanitise(&row.submitter.0),
+        time(row.created_at)
+    ));
+    let fact = |name: &str, value: String| {
+        output.say(&format!(
+            "{} {value}",
+            output.paint(Role::Faint, &format!("{name:>10}"))
+        ));
+    };
+    fact(
+        "context",
+        format!(
+            "{} ({} entries, {})",
+            row.context,
+            row.context_entries,
+            size(row.context_bytes)
+        ),
+    );
+    for pin in &page.pins {
+        let held = pin
+            .digest
+            .map_or_else(|| "not in the cache".to_owned(), |d| d.to_string());
+        let approved = if pin.approved { "" } else { ", not approved" };
+        fact(
+            "base",
+            format!(
+                "{} line {}: {held}{approved}",
+                sanitise(&pin.written),
+                pin.line
+            ),
+        );
+    }
+    if !row.wishes.notes.is_empty() {
+        fact("notes", sanitise(&row.wishes.notes).into_owned());
+    }
+    if row.wishes.requires_network {
+        fact("asks for", "network (can't be granted yet)".into());
+    }
+    if let Some(minutes) = row.wishes.time_limit_minutes {
+        fact("asks for", format!("{minutes} minutes"));
+    }
+    if let Some(base) = &row.wishes.base {
+        fact("asks for", format!("base {}", sanitise(&base.familiar())));
+    }
+    if let Some(image) = row.image {
+        fact("image", image.to_string());
+    }
+    if let Some(failure) = &row.failure {
+        fact(
+            "error",
+            output.paint(Role::Bad, &sanitise(&failure.message)),
+        );
+    }
+    for decision in &page.decisions {
+        let verdict = match decision.verdict {
+            Verdict::Approve => "approved",
+            Verdict::Reject => "rejected",
+        };
+        let reason = if decision.reason.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", sanitise(&decision.reason))
+        };
+        fact(
+            verdict,
+            format!(
+                "by {} at {}{reason}",
+                sanitise(&decision.by.0),
+                time(decision.at)
+            ),
+        );
+    }
+    output.say("");
+    for (index, line) in page.dockerfile.lines().enumerate() {
+        let number = output.paint(Role::Faint, &format!("{:>5}", index + 1));
+        output.say(&format!("{number}  {}", sanitise(line)));
+    }
+    if !page.findings.is_empty() {
+        let report = Report {
+            name: row.detection.dockerfile.clone().unwrap_or_default(),
+            text: page.dockerfile.clone(),
+            findings: page.findings.clone(),
+        };
+        output.say(&format!("\n{}", report.human(output.colour()).trim_end()));
+    }
+    if let Some(previous) = &page.previous {
+        let lines = review::diff(&previous.dockerfile, &page.dockerfile);
+        let changed: Vec<_> = lines
+            .iter()
+            .filter(|line| line.change != Change::Same)
+            .collect();
+        output.say(&format!(
+            "\nsince #{} ({}): {} lines changed",
+            previous.id,
+            previous.state,
+            changed.len()
+        ));
+        for line in changed {
+            let (sign, role) = match line.change {
+                Change::Added => ('+', Role::Good),
+                _ => ('-', Role::Bad),
+            };
+            output.say(&output.paint(role, &format!("{sign} {}", sanitise(&line.text))));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,156 @@
+//! Reading `policy.toml`: an error names file, line and key.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Paths;
+use crate::model::Policy;
+
+/// Why there is no policy to go by. Nothing is decided or built without one.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// Can't be read.
+    #[error("can't read the policy {path}: {source}", path = path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong kind.
+    #[error("the policy {path} is wrong:\n{why}", path = path.display())]
+    Wrong {
+        /// Which file.
+        path: PathBuf,
+        /// Line, column and key, as the parser says it.
+        why: String,
+    },
+    /// A value that can't be.
+    #[error("the policy {path} asks for what can't be: {why}", path = path.display())]
+    Senseless {
+        /// Which file.
+        path: PathBuf,
+        /// What.
+        why: String,
+    },
+}
+
+/// The policy in `given`, else the first that [`Paths::policies`] names, else the defaults.
+///
+/// # Errors
+/// If a file is there and can't be read or is wrong; a named file has to be there.
+pub fn load(paths: &Paths, given: Option<&Path>) -> Result<Policy, PolicyError> {
+    if let Some(path) = given {
+        let text = fs::read_to_string(path).map_err(|source| PolicyError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        return parse(path, &text);
+    }
+    for path in paths.policies() {
+        match fs::read_to_string(&path) {
+            Ok(text) => return parse(&path, &text),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(PolicyError::Read { path, source }),
+        }
+    }
+    Ok(Policy::default())
+}
+
+fn parse(path: &Path, text: &str) -> Result<Policy, PolicyError> {
+    let policy: Policy = toml::from_str(text).map_err(|e| PolicyError::Wrong {
+        path: path.to_owned(),
+        why: e.to_string(),
+    })?;
+    let senseless = |why: &str| {
+        Err(PolicyError::Senseless {
+            path: path.to_owned(),
+            why: why.to_owned(),
+        })
+    };
+    let limits = &policy.limits;
+    if !(limits.cpus.is_finite() && limits.cpus > 0.0) {
+        return senseless("limits.cpus has to be a number above 0");
+    }
+    for (key, value) in [
+        ("limits.memory_bytes", limits.memory_bytes),
+        ("limits.time_seconds", limits.time_seconds),
+        ("limits.layer_bytes", limits.layer_bytes),
+        ("limits.pids", limits.pids),
+        ("limits.inodes", limits.inodes),
+        ("context.bytes", policy.context.bytes),
+        ("context.entries", policy.context.entries),
+    ] {
+        if value == 0 {
+            return senseless(&format!("{key} has to be above 0"));
+        }
+    }
+    let named = format!("{}/x:1", policy.catalog.prefix).parse::<crate::model::Reference>();
+    if let Err(error) = named {
+        return senseless(&format!("catalog.prefix is no repository: {error}"));
+    }
+    Ok(policy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::policy::ScannerChoice;
+
+    fn read(text: &str) -> Result<Policy, String> {
+        parse(Path::new("policy.toml"), text).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default_policy() {
+        assert_eq!(read(""), Ok(Policy::default()));
+    }
+
+    #[test]
+    fn one_key_changes_one_thing() {
+        let policy = read("[scan]\nscanner = \"embedded\"\n").unwrap();
+        assert_eq!(policy.scan.scanner, ScannerChoice::Embedded);
+        assert_eq!(policy.limits, Policy::default().limits);
+    }
+
+    #[test]
+    fn a_wrong_key_is_named_with_its_line() {
+        let error = read("[limits]\nmemory = 3\n").unwrap_err();
+        assert!(
+            error.contains("line 2") && error.contains("memory"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for text in [
+            "[limits]\ncpus = 0.0",
+            "[limits]\ncpus = nan",
+            "[limits]\ntime_seconds = 0",
+            "[catalog]\nprefix = \"NOT A NAME\"",
+            "[limits]\nmemory_bytes = -1",
+            "limits = 3",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_help_shows_the_defaults() {
+        let help = include_str!("../../data/help/policy.md");
+        let block = help
+            .split("```toml\n")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next());
+        assert_eq!(read(block.unwrap()), Ok(Policy::default()));
+    }
+
+    #[test]
+    fn a_named_file_has_to_be_there() {
+        let paths = Paths::at("/nowhere");
+        assert!(load(&paths, Some(Path::new("/nowhere/policy.toml"))).is_err());
+        assert_eq!(load(&paths, None).unwrap(), Policy::default());
+    }
+}

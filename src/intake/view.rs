@@ -1,0 +1,71 @@
+//! A context as COPY sees it.
+//!
+//! The Dockerfile and the ignore file are always taken in, to be read and reviewed. Where the patterns leave them
+//! out, Docker reads them and still does not copy them; so does a build that is given this.
+
+use std::io::{self, Read};
+
+use super::error::IntakeError;
+use super::folder::ignore_from;
+use super::ignore::{self, Trail};
+use crate::model::Digest;
+use crate::model::context::{ContextEntry, ContextSource};
+
+/// A context without the files at its root that were taken in against its own `.dockerignore`.
+#[derive(Debug)]
+pub struct BuildView<C> {
+    context: C,
+    /// What is left, and where it stands in the whole; none if nothing is hidden.
+    left: Option<(Vec<ContextEntry>, Vec<usize>)>,
+}
+
+impl<C: ContextSource> BuildView<C> {
+    /// Reads the ignore file of `context` and hides what it leaves out.
+    ///
+    /// # Errors
+    /// If the ignore file can't be read.
+    pub fn new(context: C) -> Result<Self, IntakeError> {
+        let mut left = None;
+        if let Some(name) = ignore::FILES
+            .into_iter()
+            .find(|name| context.find(name).is_some())
+        {
+            let bytes = context
+                .read(name, ignore::FILE_LIMIT)
+                .map_err(|e| IntakeError::reading(name, e))?;
+            let mut trail = Trail::new(ignore_from(name, &bytes)?);
+            let mut hidden = Vec::new();
+            for name in ignore::ALWAYS {
+                if trail.hides(name)? {
+                    hidden.extend(context.find(name));
+                }
+            }
+            if !hidden.is_empty() {
+                let stays = |(at, _): &(usize, &ContextEntry)| !hidden.contains(at);
+                let pairs = context.entries().iter().enumerate().filter(stays);
+                left = Some(pairs.map(|(at, entry)| (entry.clone(), at)).unzip());
+            }
+        }
+        Ok(Self { context, left })
+    }
+}
+
+impl<C: ContextSource> ContextSource for BuildView<C> {
+    fn entries(&self) -> &[ContextEntry] {
+        self.left
+            .as_ref()
+            .map_or_else(|| self.context.entries(), |(entries, _)| entries)
+    }
+
+    fn open(&self, index: usize) -> io::Result<Box<dyn Read + Send + '_>> {
+        let index = match &self.left {
+            Some((_, places)) => *places.get(index).ok_or(io::ErrorKind::NotFound)?,
+            None => index,
+        };
+        self.context.open(index)
+    }
+
+    fn digest(&self) -> Option<Digest> {
+        self.context.digest()
+    }
+}

@@ -1,0 +1,160 @@
+//! Decisions: who approves or rejects what, and what an approval binds (R28, R29).
+
+use std::time::Duration;
+
+use super::{Site, SiteError};
+use crate::model::decision::{Grant, Pins};
+use crate::model::submission::Lease;
+use crate::model::view::ReviewPage;
+use crate::model::{Failure, Submission, SubmissionId};
+use crate::store::{Move, OpenedReview, Transition};
+use crate::{notify, review};
+
+/// What the reviewer had before their eyes: if any of it is no longer so, the decision does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The row's version.
+    pub version: i64,
+    /// The pins.
+    pub pins: Pins,
+}
+
+impl Seen {
+    /// What a page shows.
+    pub fn of(page: &ReviewPage) -> Self {
+        let pins = page
+            .pins
+            .iter()
+            .filter_map(|pin| Some((pin.reference.without_digest(), pin.digest?)))
+            .collect();
+        Self {
+            version: page.submission.version,
+            pins,
+        }
+    }
+}
+
+impl Site {
+    /// Approves a submission: from now on exactly this may be built.
+    ///
+    /// # Errors
+    /// If a rule forbids it, somebody else was faster, or it is no longer what was seen.
+    pub fn approve(
+        &self,
+        id: SubmissionId,
+        seen: Option<&Seen>,
+        reason: &str,
+        grants: &[Grant],
+    ) -> Result<Submission, SiteError> {
+        let page = self.review_page(id)?;
+        check_seen(&page, seen)?;
+        review::may_approve(&page, self.actor(), grants, reason)?;
+        let context = self.context(&page.submission)?;
+        let dockerfile = self.dockerfile_of(&page.submission, &context)?.digest();
+        let binding = review::bind(
+            &page.submission,
+            dockerfile,
+            &page.pins,
+            grants,
+            self.policy(),
+        );
+        self.queue().keep_policy(self.policy())?;
+        self.remember(&page)?;
+        let step = Move::Approve {
+            binding,
+            reason: reason.to_owned(),
+        };
+        Ok(self
+            .queue()
+            .transition(&Transition::new(&page.submission, self.actor(), step))?)
+    }
+
+    /// Sends a submission back with a reason.
+    ///
+    /// # Errors
+    /// If no reason is given, somebody else was faster, or it is no longer what was seen.
+    pub fn reject(
+        &self,
+        id: SubmissionId,
+        seen: Option<&Seen>,
+        reason: &str,
+    ) -> Result<Submission, SiteError> {
+        let page = self.review_page(id)?;
+        check_seen(&page, seen)?;
+        review::may_reject(&page, reason)?;
+        self.remember(&page)?;
+        let step = Move::Reject {
+            reason: reason.to_owned(),
+        };
+        let mut transition = Transition::new(&page.submission, self.actor(), step);
+        if let Some(mail) = notify::rejected(&page.submission, &Failure::new(reason)) {
+            transition = transition.mail(mail);
+        }
+        Ok(self.queue().transition(&transition)?)
+    }
+
+    /// Takes a submission back. Only its submitter can.
+    ///
+    /// # Errors
+    /// If somebody else asks, or it is no longer pending.
+    pub fn withdraw(&self, id: SubmissionId) -> Result<Submission, SiteError> {
+        let row = self.queue().submission(id)?;
+        if &row.submitter != self.actor() {
+            return Err(SiteError::refused(Failure::new(format!(
+                "submission {id} is {}'s: only they can withdraw it",
+                row.submitter
+            )))
+            .help("a reviewer rejects instead: `flareo review ID reject --reason …`"));
+        }
+        Ok(self
+            .queue()
+            .transition(&Transition::new(&row, self.actor(), Move::Withdraw))?)
+    }
+
+    /// Says that the caller reads a submission now.
+    ///
+    /// # Errors
+    /// If somebody else does.
+    pub fn claim(&self, id: SubmissionId) -> Result<Lease, SiteError> {
+        let lease = Duration::from_secs(self.policy().review.claim_seconds);
+        Ok(self.queue().claim(id, self.actor(), lease)?)
+    }
+
+    /// Says that the caller no longer reads it.
+    ///
+    /// # Errors
+    /// If the claim is not theirs.
+    pub fn release(&self, id: SubmissionId) -> Result<(), SiteError> {
+        Ok(self.queue().release_claim(id, self.actor())?)
+    }
+
+    /// Keeps what the page was made of, so that it reads the same for ever.
+    fn remember(&self, page: &ReviewPage) -> Result<(), SiteError> {
+        let opened = OpenedReview {
+            at: self.clock().now(),
+            by: self.actor().clone(),
+            findings: page.findings.clone(),
+            pins: page.pins.clone(),
+        };
+        Ok(self.queue().open_review(page.submission.id, &opened)?)
+    }
+}
+
+fn check_seen(page: &ReviewPage, seen: Option<&Seen>) -> Result<(), SiteError> {
+    let Some(seen) = seen else { return Ok(()) };
+    let now = Seen::of(page);
+    if now.version != seen.version {
+        let state = page.submission.state;
+        return Err(SiteError::busy(format!(
+            "submission {} has changed since you read it: it is {state} now",
+            page.submission.id
+        )));
+    }
+    if now.pins != seen.pins {
+        return Err(SiteError::refused(Failure::new(
+            "a base of this submission was refreshed since you read it",
+        ))
+        .help("look at the pins again, then decide"));
+    }
+    Ok(())
+}

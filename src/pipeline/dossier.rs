@@ -1,0 +1,229 @@
+//! What a reviewer reads, gathered: Dockerfile, findings, pins, decisions, the submission before (R27).
+
+use std::collections::BTreeMap;
+
+use super::{Site, SiteError};
+use crate::dockerfile::ast::Dockerfile;
+use crate::dockerfile::{self, ParseError};
+use crate::lint::{self, Report};
+use crate::model::base::Base;
+use crate::model::context::ContextSource;
+use crate::model::decision::Grant;
+use crate::model::image::Platform;
+use crate::model::view::{BasePin, Previous, ReviewPage};
+use crate::model::{Digest, Failure, Reference, State, Submission, SubmissionId};
+use crate::{bases, intake};
+
+/// A Dockerfile as it was read.
+pub struct Read {
+    /// Its path in the context.
+    pub name: String,
+    /// Its bytes, as they came.
+    pub bytes: Vec<u8>,
+    /// Its text, for people.
+    pub text: String,
+    /// What the parser made of it.
+    pub parsed: Result<Dockerfile, ParseError>,
+}
+
+impl Read {
+    /// Reads the bytes of a Dockerfile.
+    pub fn of(name: &str, bytes: Vec<u8>) -> Self {
+        Self {
+            name: name.to_owned(),
+            // Places count from behind a byte-order mark, as the parser's do.
+            text: String::from_utf8_lossy(&bytes)
+                .trim_start_matches('\u{feff}')
+                .to_owned(),
+            parsed: dockerfile::parse(&bytes),
+            bytes,
+        }
+    }
+
+    /// The digest of its bytes: what an approval binds.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.bytes)
+    }
+
+    /// The failure of R12, if it does not parse.
+    pub fn parse_error(&self) -> Option<Failure> {
+        let error = self.parsed.as_ref().err()?;
+        let failure = Failure::new(error.to_string()).at(None, Some(error.line));
+        Some(failure.help("mend the line and try again; `flareo lint` reads it without publishing"))
+    }
+}
+
+impl Site {
+    pub(super) fn context(&self, row: &Submission) -> Result<intake::StoredContext, SiteError> {
+        intake::StoredContext::open(&self.paths().contexts(), row.context).map_err(SiteError::from)
+    }
+
+    pub(super) fn read_dockerfile(
+        &self,
+        context: &dyn ContextSource,
+        name: &str,
+    ) -> Result<Read, SiteError> {
+        let limit = self.policy().context.dockerfile_bytes;
+        let bytes = context.read(name, limit).map_err(|e| {
+            SiteError::refused(Failure::new(format!("the Dockerfile can't be read: {e}")))
+        })?;
+        Ok(Read::of(name, bytes))
+    }
+
+    /// The bases that a Dockerfile names, with what each is pinned to today (R9).
+    ///
+    /// # Errors
+    /// If the queue can't be read.
+    pub fn pins(
+        &self,
+        file: &Dockerfile,
+        build_args: &BTreeMap<String, String>,
+    ) -> Result<Vec<BasePin>, SiteError> {
+        let platform = Platform::host();
+        let named: Vec<bases::From> = dockerfile::images::external(file, build_args, &platform)
+            .into_iter()
+            // What is no reference lint complains of; there is nothing to pin.
+            .filter_map(|image| {
+                let reference = image.name.parse().ok()?;
+                Some(bases::From {
+                    written: image.name,
+                    reference,
+                    line: image.line,
+                })
+            })
+            .collect();
+        let mut held = Vec::new();
+        for from in &named {
+            held.extend(self.held(&from.reference)?);
+        }
+        let cache = bases::Cache {
+            store: self.store(),
+            bases: &held,
+            platform: &platform,
+        };
+        Ok(bases::pins(
+            &named,
+            &|reference| cache.resolve(reference),
+            &self.approved_list()?,
+        ))
+    }
+
+    /// Every version of a base that was imported under this name and not removed since, the newest last.
+    fn held(&self, reference: &Reference) -> Result<Vec<Base>, SiteError> {
+        if self.queue().base(reference)?.is_none() {
+            return Ok(Vec::new());
+        }
+        let newest_first = self.queue().base_history(reference)?;
+        Ok(newest_first
+            .into_iter()
+            .rev()
+            .map(|version| version.base)
+            .collect())
+    }
+
+    pub(super) fn approved_list(&self) -> Result<bases::ApprovedList, SiteError> {
+        Ok(bases::ApprovedList::new(self.queue().approved_bases()?))
+    }
+
+    /// Lints a Dockerfile. Granted bases count as approved.
+    ///
+    /// # Errors
+    /// If the queue can't be read.
+    pub fn lint(
+        &self,
+        read: &Read,
+        context: Option<&dyn ContextSource>,
+        grants: &[Grant],
+    ) -> Result<Report, SiteError> {
+        let approved = self.approved_list()?;
+        let granted = |reference: &Reference| {
+            grants.iter().any(|grant| {
+                matches!(grant, Grant::Base { reference: base } if base.without_digest() == reference.without_digest())
+            })
+        };
+        let subject = lint::Subject {
+            name: &read.name,
+            text: &read.bytes,
+            build_args: &BTreeMap::new(),
+            platform: &Platform::host(),
+            context,
+            approved: &|reference| approved.allows(reference) || granted(reference),
+            base: &|reference| self.base_facts(reference),
+            network_granted: false,
+        };
+        Ok(lint::check(&subject))
+    }
+
+    /// What a held base brings along that lint has to know (R11).
+    fn base_facts(&self, reference: &Reference) -> Option<lint::BaseFacts> {
+        let base = self.queue().base(reference).ok()??;
+        let manifest = self.store().manifest(base.digest).ok()?;
+        let config = self.store().config(manifest.config.digest).ok()?.config;
+        let environment = config
+            .env
+            .iter()
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        Some(lint::BaseFacts {
+            entrypoint: config.entrypoint.is_some_and(|words| !words.is_empty()),
+            cmd: config.cmd.is_some_and(|words| !words.is_empty()),
+            environment: environment
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            user: config.user,
+            shell: config.shell,
+        })
+    }
+
+    /// Everything that a reviewer reads before deciding.
+    ///
+    /// A pending row is read afresh, by the rules and the cache of today; one that was decided shows what was seen then.
+    ///
+    /// # Errors
+    /// If there is no such row, or its context can't be read.
+    pub fn review_page(&self, id: SubmissionId) -> Result<ReviewPage, SiteError> {
+        let submission = self.queue().submission(id)?;
+        let context = self.context(&submission)?;
+        let read = self.dockerfile_of(&submission, &context)?;
+        let seen = self.queue().opened_review(id)?;
+        let (findings, pins) = match seen {
+            Some(seen) if submission.state != State::Pending => (seen.findings, seen.pins),
+            _ => {
+                let pins = match &read.parsed {
+                    Ok(file) => self.pins(file, &BTreeMap::new())?,
+                    Err(_) => Vec::new(),
+                };
+                (self.lint(&read, Some(&context), &[])?.findings, pins)
+            }
+        };
+        let previous = match self.queue().previous(&submission)? {
+            Some(row) => Some(Previous {
+                id: row.id,
+                state: row.state,
+                dockerfile: self
+                    .context(&row)
+                    .and_then(|context| self.dockerfile_of(&row, &context))
+                    .map(|read| read.text)
+                    .unwrap_or_default(),
+            }),
+            None => None,
+        };
+        let decisions = self.queue().decisions(id)?;
+        Ok(ReviewPage {
+            submission,
+            dockerfile: read.text,
+            findings,
+            pins,
+            decisions,
+            previous,
+        })
+    }
+
+    pub(super) fn dockerfile_of(
+        &self,
+        row: &Submission,
+        context: &dyn ContextSource,
+    ) -> Result<Read, SiteError> {
+        let name = row.detection.dockerfile.as_deref().unwrap_or("Dockerfile");
+        self.read_dockerfile(context, name)
+    }
+}

@@ -1,0 +1,190 @@
+//! A build here and now, by the very engine and limits of the worker, without the queue.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::dossier::Read;
+use super::recorder::{Recorder, Watcher};
+use super::{Site, SiteError};
+use crate::catalog::Item;
+use crate::engine::{BuildError, BuildRequest, Engine as _};
+use crate::intake::{BuildView, DirContext};
+use crate::lint::Report;
+use crate::model::event::{Cancel, EventSink as _, Happening};
+use crate::model::image::{BuiltImage, Platform};
+use crate::model::{Failure, Severity};
+use crate::oci::Location;
+
+/// What to build.
+#[derive(Debug, Clone, Default)]
+pub struct LocalBuild {
+    /// The context's folder.
+    pub context: PathBuf,
+    /// The Dockerfile, where it is not `Dockerfile` in the context.
+    pub file: Option<PathBuf>,
+    /// Build arguments.
+    pub build_args: BTreeMap<String, String>,
+    /// The stage to stop at.
+    pub target: Option<String>,
+    /// The platform, where one was asked for.
+    pub platform: Option<String>,
+    /// Run every step anew.
+    pub no_cache: bool,
+    /// Build even what lint blocks.
+    pub no_policy: bool,
+    /// Where the image goes beside the content store.
+    pub output: Option<String>,
+}
+
+impl Site {
+    /// Reads and lints a Dockerfile of a folder, or a Dockerfile by itself.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn lint_path(&self, path: &Path) -> Result<Report, SiteError> {
+        let policy = &self.policy().context;
+        let context = match path.is_dir() {
+            true => Some(DirContext::open(path, policy).map_err(SiteError::from)?),
+            false => None,
+        };
+        let read = match &context {
+            Some(context) => self.read_dockerfile(context, "Dockerfile")?,
+            None => read_file(path, policy.dockerfile_bytes)?,
+        };
+        self.lint(&read, context.as_ref().map(|c| c as _), &[])
+    }
+
+    /// Builds. Events go to `watcher`; the last one is the result.
+    ///
+    /// # Errors
+    /// If lint blocks it (unless told otherwise), a base is not in the cache, or the build fails.
+    pub fn build_local(
+        &self,
+        build: &LocalBuild,
+        watcher: &dyn Watcher,
+        cancel: &Cancel,
+    ) -> Result<BuiltImage, SiteError> {
+        let recorder = Recorder::live(self, watcher);
+        let result = self.try_build_local(build, &recorder, cancel);
+        recorder.emit(match &result {
+            Ok(built) => Happening::Result {
+                ok: true,
+                digest: Some(built.digest),
+                cached_steps: Some(built.cached_steps),
+                steps: Some(built.steps),
+                error: None,
+                step: None,
+                line: None,
+                help: String::new(),
+            },
+            Err(error) => Happening::failed(&error.failure),
+        });
+        result
+    }
+
+    fn try_build_local(
+        &self,
+        build: &LocalBuild,
+        recorder: &Recorder<'_>,
+        cancel: &Cancel,
+    ) -> Result<BuiltImage, SiteError> {
+        if let Some(destination) = &build.output {
+            // Found out now, not after ten minutes of building.
+            destination
+                .parse::<Location>()
+                .map_err(|e| SiteError::usage(e.to_string()))?;
+        }
+        let platform = Platform::host();
+        if let Some(asked) = &build.platform
+            && *asked != platform.to_string()
+        {
+            return Err(SiteError::usage(format!(
+                "can't build for {asked}: this host is {platform}, and a build runs on the host's own processor"
+            )));
+        }
+        let limits = &self.policy().context;
+        let context = DirContext::open(&build.context, limits).map_err(SiteError::from)?;
+        let read = match &build.file {
+            Some(file) => read_file(file, limits.dockerfile_bytes)?,
+            None => self.read_dockerfile(&context, "Dockerfile")?,
+        };
+        if let Some(error) = read.parse_error() {
+            return Err(SiteError::refused(error));
+        }
+        if !build.no_policy {
+            let report = self.lint(&read, Some(&context), &[])?;
+            if let Some(block) = report
+                .findings
+                .iter()
+                .find(|f| f.severity == Severity::Block)
+            {
+                let failure = Failure::new(format!("{}: {}", block.rule, block.message))
+                    .at(None, Some(block.span.line))
+                    .help(format!(
+                        "{} (`flareo lint` shows everything; --no-policy builds anyway)",
+                        block.help
+                    ));
+                return Err(SiteError::refused(failure));
+            }
+        }
+        let pins = match &read.parsed {
+            Ok(file) => self.pins(file, &build.build_args)?,
+            Err(_) => Vec::new(),
+        };
+        let request = BuildRequest {
+            dockerfile: &read.bytes,
+            dockerfile_name: &read.name,
+            context: Arc::new(BuildView::new(context)?),
+            build_args: build.build_args.clone(),
+            target: build.target.clone(),
+            platform,
+            pins: pins
+                .into_iter()
+                .filter_map(|pin| Some((pin.reference.without_digest(), pin.digest?)))
+                .collect(),
+            limits: self.policy().limits.clone(),
+            no_cache: build.no_cache,
+        };
+        let built = self.engine()?.build(&request, recorder, cancel)?;
+        if let Some(destination) = &build.output {
+            self.write_out(
+                &Item {
+                    image: built.digest,
+                    attachments: &[],
+                },
+                destination,
+            )?;
+        }
+        Ok(built)
+    }
+}
+
+fn read_file(path: &Path, limit: u64) -> Result<Read, SiteError> {
+    use std::io::Read as _;
+    let unreadable =
+        |e: std::io::Error| SiteError::usage(format!("can't read {}: {e}", path.display()));
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .map_err(unreadable)?
+        .take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > limit {
+        return Err(SiteError::refused(Failure::new(format!(
+            "{} is longer than a Dockerfile may be ({limit} bytes)",
+            path.display()
+        ))));
+    }
+    Ok(Read::of(&path.display().to_string(), bytes))
+}
+
+impl From<BuildError> for SiteError {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Failed(failure) => Self::refused(failure),
+            BuildError::Cancelled => Self::interrupted(),
+            other => Self::host(other),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! An open state folder: what the four faces work on.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use crate::attest::SigningKey;
+use crate::config::Paths;
+use crate::engine::embedded::Embedded;
+use crate::model::{Actor, Clock, Policy, SystemClock};
+use crate::sandbox::{self, Sandbox};
+use crate::store::Queue;
+use crate::{attest, bases, oci};
+
+use super::SiteError;
+
+/// How to open a site. Everything that is not a fact of the disk is injected.
+pub struct Settings {
+    /// Where everything lies.
+    pub paths: Paths,
+    /// The rules in force.
+    pub policy: Policy,
+    /// Who asks.
+    pub actor: Actor,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// The program that becomes the inside of a sandbox: this one.
+    pub program: PathBuf,
+    /// A seed for the signing key instead of the system's randomness: tests and the demo.
+    pub key_seed: Option<String>,
+    /// Whether measured figures (how long, how much memory) are left out of events, so that a run repeats to the byte.
+    pub steady: bool,
+}
+
+impl Settings {
+    /// The ordinary settings: the system's clock and randomness, this program.
+    pub fn new(paths: Paths, policy: Policy, actor: Actor) -> Self {
+        Self {
+            paths,
+            policy,
+            actor,
+            clock: Arc::new(SystemClock),
+            program: PathBuf::from("/proc/self/exe"),
+            key_seed: None,
+            steady: false,
+        }
+    }
+}
+
+/// An open state folder. Cheap to clone; several processes may have the same one open.
+#[derive(Clone)]
+pub struct Site {
+    inner: Arc<Inner>,
+    actor: Actor,
+}
+
+struct Inner {
+    settings: Settings,
+    queue: Queue,
+    store: oci::Store,
+    sandbox: OnceLock<Sandbox>,
+    key: OnceLock<SigningKey>,
+}
+
+impl Site {
+    /// Opens a state folder, and makes what is missing of it.
+    ///
+    /// # Errors
+    /// If the folder can't be made or is open to others, or the queue's database can't be used.
+    pub fn open(settings: Settings) -> Result<Self, SiteError> {
+        settings.paths.make().map_err(SiteError::host)?;
+        let queue = Queue::open(&settings.paths.queue(), settings.clock.clone())?;
+        queue.seed_approved(&bases::approved::defaults(), &settings.actor)?;
+        queue.keep_policy(&settings.policy)?;
+        let store = oci::Store::open(&settings.paths.oci())?;
+        let actor = settings.actor.clone();
+        let inner = Inner {
+            settings,
+            queue,
+            store,
+            sandbox: OnceLock::new(),
+            key: OnceLock::new(),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            actor,
+        })
+    }
+
+    /// The same site, asked by somebody else. Only for tests and the demo: a face never chooses who asks.
+    #[must_use]
+    pub fn asked_by(&self, actor: &str) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            actor: Actor::new(actor),
+        }
+    }
+
+    /// Who asks.
+    pub const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Where everything lies.
+    pub fn paths(&self) -> &Paths {
+        &self.inner.settings.paths
+    }
+
+    /// The rules in force.
+    pub fn policy(&self) -> &Policy {
+        &self.inner.settings.policy
+    }
+
+    /// The present.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.settings.clock
+    }
+
+    /// The queue.
+    pub fn queue(&self) -> &Queue {
+        &self.inner.queue
+    }
+
+    /// The content store.
+    pub fn store(&self) -> &oci::Store {
+        &self.inner.store
+    }
+
+    pub(super) fn steady(&self) -> bool {
+        self.inner.settings.steady
+    }
+
+    /// The sandbox, looked for when it is first needed: listing a queue needs none.
+    ///
+    /// # Errors
+    /// If the host can't sandbox a build.
+    pub fn sandbox(&self) -> Result<Sandbox, SiteError> {
+        if let Some(sandbox) = self.inner.sandbox.get() {
+            return Ok(sandbox.clone());
+        }
+        let settings = sandbox::Settings {
+            program: self.inner.settings.program.clone(),
+            ..sandbox::Settings::default()
+        };
+        let opened = Sandbox::open(settings).map_err(SiteError::host)?;
+        Ok(self.inner.sandbox.get_or_init(|| opened).clone())
+    }
+
+    /// The engine of this site.
+    ///
+    /// # Errors
+    /// If the host can't sandbox a build, or can't hold the limits that the policy demands.
+    pub fn engine(&self) -> Result<Embedded, SiteError> {
+        let sandbox = self.sandbox()?;
+        if self.policy().sandbox.require_kernel_limits && !sandbox.support().holds_all() {
+            return Err(SiteError::host(
+                "the policy wants every limit held by the kernel (sandbox.require_kernel_limits), and this host can't",
+            )
+            .help("`flareo doctor` says which limits are only watched, and how to get them"));
+        }
+        Ok(Embedded::new(
+            self.store().clone(),
+            &self.paths().snapshots(),
+            sandbox,
+        )?)
+    }
+
+    /// The signing key, made when it is first needed.
+    ///
+    /// # Errors
+    /// If it can't be made or read, or others can read it.
+    pub fn key(&self) -> Result<&SigningKey, SiteError> {
+        if let Some(key) = self.inner.key.get() {
+            return Ok(key);
+        }
+        let folder = self.paths().keys();
+        let opened = match &self.inner.settings.key_seed {
+            Some(seed) => SigningKey::open(&folder, &mut attest::key::Repeatable::new(seed)),
+            None => SigningKey::open(&folder, &mut rand_core::OsRng),
+        };
+        let opened = opened.map_err(SiteError::host)?;
+        Ok(self.inner.key.get_or_init(|| opened))
+    }
+}

@@ -1,0 +1,207 @@
+//! Everything that a key can do, declared once: name, keys, where it works, what the footer and the `?` page say.
+//!
+//! The keymap, the footer and the help page are made of [`TABLE`]. An action that is not in it can't be pressed.
+
+use self::Context::{Build, Catalog, Confirm, Deciding, Message, Prompt, Queue, Review};
+
+/// What the keys belong to at a moment: the screen, or what lies on top of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// The queue.
+    Queue,
+    /// A submission under review.
+    Review,
+    /// A build.
+    Build,
+    /// The catalog.
+    Catalog,
+    /// The page of keys.
+    Help,
+    /// A message that waits to be read.
+    Message,
+    /// A question that waits for yes or no.
+    Confirm,
+    /// A reason that is being written.
+    Deciding,
+    /// A line that is being written: a filter, a search.
+    Prompt,
+}
+
+impl Context {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Queue,
+        Review,
+        Build,
+        Catalog,
+        Self::Help,
+        Message,
+        Confirm,
+        Deciding,
+        Prompt,
+    ];
+
+    /// The heading of its part of the help page.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Queue => "Queue",
+            Review => "Review",
+            Build => "Build",
+            Catalog => "Catalog",
+            Self::Help => "Help",
+            Message => "A message",
+            Confirm => "A question",
+            Deciding => "A reason",
+            Prompt => "A filter or search",
+        }
+    }
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Declared {
+    /// What it is.
+    pub action: Action,
+    /// Its name, for people who will want to rebind it.
+    pub name: &'static str,
+    /// The keys that do it.
+    pub keys: &'static [&'static str],
+    /// Where.
+    pub contexts: &'static [Context],
+    /// A word for the footer; none keeps it out of there.
+    pub label: &'static str,
+    /// A line for the help page.
+    pub help: &'static str,
+}
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $action:ident $name:literal $keys:expr, $contexts:expr, $label:literal, $help:literal;)*) => {
+        /// Something that a key does.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Action {
+            $(#[doc = $help] $action,)*
+        }
+
+        /// Every action.
+        pub const TABLE: &[Declared] = &[
+            $(Declared {
+                action: Action::$action,
+                name: $name,
+                keys: &$keys,
+                contexts: $contexts,
+                label: $label,
+                help: $help,
+            },)*
+        ];
+    };
+}
+
+/// The four screens.
+const SCREENS: &[Context] = &[Queue, Review, Build, Catalog];
+/// Where there is something to move through.
+const PAGES: &[Context] = &[Queue, Review, Build, Catalog, Context::Help];
+const LISTS: &[Context] = &[Queue, Catalog];
+const TEXTS: &[Context] = &[Review, Build];
+const PANES: &[Context] = &[Queue, Review, Build];
+const WRITING: &[Context] = &[Deciding, Prompt];
+const ASIDE: &[Context] = &[Queue, Review, Build, Catalog, Context::Help, Message];
+const ON_TOP: &[Context] = &[Confirm, Deciding, Prompt];
+
+actions! {
+    Open        "open"            ["enter"], &[Queue, Catalog], "open", "open what is chosen";
+    Jump        "jump"            ["enter"], TEXTS, "go there", "go to the line of the chosen finding or step";
+    Approve     "review.approve"  ["a"], &[Review], "approve", "approve this submission";
+    Reject      "review.reject"   ["x"], &[Review], "reject", "reject this submission, with a reason";
+    Diff        "review.diff"     ["d"], &[Review], "changes", "what changed since the previous submission";
+    Follow      "build.follow"    ["f"], &[Build], "follow", "stay at the end of the log, or stop";
+    Fold        "fold"            ["space"], &[Review], "unfold", "unfold or fold the chosen finding";
+    NextPane    "pane.next"       ["tab"], PANES, "pane", "next pane; in the queue: all, open, done";
+    PreviousPane "pane.previous"  ["backtab"], PANES, "", "previous pane";
+    Filter      "filter"          ["/"], LISTS, "filter", "show only what holds a text";
+    Search      "search"          ["/"], TEXTS, "search", "search";
+    NextMatch   "search.next"     ["n"], TEXTS, "", "next match; without a search: next finding or failed step";
+    PreviousMatch "search.previous" ["N"], TEXTS, "", "previous match, finding or failed step";
+    Copy        "copy"            ["y"], SCREENS, "copy digest", "copy the digest to the clipboard of your terminal (OSC 52)";
+    Down        "down"            ["j", "down"], PAGES, "", "down";
+    Up          "up"              ["k", "up"], PAGES, "", "up";
+    Left        "left"            ["h", "left"], TEXTS, "", "left";
+    Right       "right"           ["l", "right"], TEXTS, "", "right";
+    HalfDown    "page.half-down"  ["ctrl-d"], PAGES, "", "half a page down";
+    HalfUp      "page.half-up"    ["ctrl-u"], PAGES, "", "half a page up";
+    PageDown    "page.down"       ["pgdn", "ctrl-f"], PAGES, "", "a page down";
+    PageUp      "page.up"         ["pgup", "ctrl-b"], PAGES, "", "a page up";
+    Top         "top"             ["g", "home"], PAGES, "", "to the top";
+    Bottom      "bottom"          ["G", "end"], PAGES, "", "to the end";
+    ShowQueue   "screen.queue"    ["1"], PAGES, "", "the queue";
+    ShowReview  "screen.review"   ["2"], PAGES, "", "review of the chosen submission";
+    ShowBuild   "screen.build"    ["3"], PAGES, "", "build of the chosen submission";
+    ShowCatalog "screen.catalog"  ["4"], PAGES, "", "the catalog";
+    Help        "help"            ["?"], SCREENS, "help", "this page";
+    Back        "back"            ["q"], ASIDE, "back", "back; from the queue: leave";
+    Cancel      "cancel"          ["esc"], ASIDE, "", "close, or drop filter and search; never leaves";
+    Close       "message.close"   ["enter", "space"], &[Message], "close", "close the message";
+    Yes         "confirm.yes"     ["y"], &[Confirm], "yes", "yes, do it";
+    No          "confirm.no"      ["n", "q"], &[Confirm], "no", "no, leave it";
+    Submit      "write.submit"    ["enter"], WRITING, "done", "done";
+    NewLine     "write.newline"   ["alt-enter", "ctrl-j"], &[Deciding], "new line", "a new line";
+    Dismiss     "write.cancel"    ["esc", "ctrl-c"], ON_TOP, "cancel", "leave it";
+    Redraw      "redraw"          ["ctrl-l"], &Context::ALL, "", "draw everything anew";
+    Suspend     "suspend"         ["ctrl-z"], &Context::ALL, "", "back to the shell until `fg`";
+    Quit        "quit"            ["ctrl-c"], ASIDE, "", "leave at once; builds go on";
+}
+
+impl Action {
+    /// Its line of the table.
+    pub fn declared(self) -> &'static Declared {
+        // Both come from one macro in the same order.
+        &TABLE[self as usize]
+    }
+}
+
+/// The table as Markdown: what the manual shows.
+pub fn markdown() -> String {
+    let mut text = String::from("| keys | what they do | where |\n|---|---|---|\n");
+    for line in TABLE {
+        let keys: Vec<String> = line.keys.iter().map(|key| format!("`{key}`")).collect();
+        let everywhere = SCREENS.iter().all(|screen| line.contexts.contains(screen));
+        let places: Vec<&str> = line
+            .contexts
+            .iter()
+            .map(|context| context.title())
+            .collect();
+        let places = if everywhere {
+            "everywhere".to_owned()
+        } else {
+            places.join(", ").to_lowercase()
+        };
+        text += &format!("| {} | {} | {places} |\n", keys.join(" "), line.help);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_finds_its_own_line() {
+        for line in TABLE {
+            assert_eq!(line.action.declared().name, line.name);
+            assert!(!line.help.is_empty() && !line.keys.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_manual_has_every_key() {
+        let manual = markdown();
+        assert!(manual.contains("| `j` `down` | down | everywhere |"));
+        assert_eq!(manual.lines().count(), TABLE.len() + 2);
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for (n, line) in TABLE.iter().enumerate() {
+            assert!(TABLE[n + 1..].iter().all(|other| other.name != line.name));
+        }
+    }
+}

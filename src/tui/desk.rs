@@ -1,0 +1,187 @@
+//! What the console asks of the rest of flareo: one trait, in the words of `model`.
+//!
+//! The console has no logic of its own. It reads through [`Desk`], and what a reviewer decides goes back through it.
+//! Every method may take its time: none is called on the thread that reads keys and draws. An error is a text for
+//! people, shown as it is.
+
+use crate::model::decision::{Pins, Verdict};
+use crate::model::module::Module;
+use crate::model::view::{ModuleRow, QueueRow, ReviewPage};
+use crate::model::{Actor, Event, State, SubmissionId, Timestamp};
+
+/// The site as the console sees it.
+pub trait Desk: Send + Sync {
+    /// Who sits at the keyboard.
+    fn who(&self) -> Actor;
+
+    /// The present, for the ages of things.
+    fn now(&self) -> Timestamp;
+
+    /// A number that is another one whenever any row, module or worker has changed since, here or in another process.
+    ///
+    /// Asked twice a second: it has to be cheap (`PRAGMA data_version` is), and it must not fail.
+    fn changes(&self) -> u64;
+
+    /// How the queue stands.
+    ///
+    /// # Errors
+    /// A text for people.
+    fn standing(&self) -> Result<Standing, String>;
+
+    /// The rows that pass `filter`, from `offset` on, at most `limit`: open ones first, oldest first; then those that
+    /// are done, the latest first.
+    ///
+    /// # Errors
+    /// A text for people.
+    fn queue(&self, filter: &QueueFilter, offset: u64, limit: usize) -> Result<QueuePage, String>;
+
+    /// Everything that a reviewer reads before deciding.
+    ///
+    /// # Errors
+    /// A text for people.
+    fn review(&self, id: SubmissionId) -> Result<ReviewPage, String>;
+
+    /// Decides as `ruling` says and gives a sentence about what happened.
+    ///
+    /// # Errors
+    /// A text for people: who decided first, which rule forbids it, what has changed since it was read.
+    fn decide(&self, ruling: &Ruling) -> Result<String, String>;
+
+    /// At most about `limit` events of the latest attempt at `id`, from line `from` of its spool on.
+    ///
+    /// # Errors
+    /// A text for people. A build that has not begun has no events; that is no error.
+    fn events(&self, id: SubmissionId, from: u64, limit: usize) -> Result<EventPage, String>;
+
+    /// The modules whose slug or digest holds `text`, by slug, from `offset` on, at most `limit`.
+    ///
+    /// # Errors
+    /// A text for people.
+    fn modules(&self, text: &str, offset: u64, limit: usize) -> Result<ModulePage, String>;
+
+    /// One module with what is kept beside it, by the submission that it came from.
+    ///
+    /// # Errors
+    /// A text for people.
+    fn module(&self, id: SubmissionId) -> Result<ModuleDetail, String>;
+}
+
+/// Which rows of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// Every row.
+    #[default]
+    All,
+    /// Those that something still happens to.
+    Open,
+    /// Those that nothing happens to any more.
+    Done,
+}
+
+impl Scope {
+    /// Whether a row in `state` belongs to it.
+    pub const fn holds(self, state: State) -> bool {
+        match self {
+            Self::All => true,
+            Self::Open => !state.is_terminal(),
+            Self::Done => state.is_terminal(),
+        }
+    }
+}
+
+/// What the queue shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct QueueFilter {
+    /// Which rows.
+    pub scope: Scope,
+    /// Text that slug, submitter, state or number must hold, without regard to case; empty for all.
+    pub text: String,
+}
+
+/// A stretch of the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct QueuePage {
+    /// How many rows pass the filter in all.
+    pub total: u64,
+    /// The rows asked for.
+    pub rows: Vec<QueueRow>,
+}
+
+/// How the queue stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// How many rows are in each state; a state without rows may be left out.
+    pub counts: Vec<(State, u64)>,
+    /// Workers that have shown a sign of life lately.
+    pub workers: u32,
+}
+
+impl Standing {
+    /// How many rows are in `state`.
+    pub fn count(&self, state: State) -> u64 {
+        self.counts
+            .iter()
+            .filter(|(s, _)| *s == state)
+            .map(|(_, n)| n)
+            .sum()
+    }
+
+    /// How many rows belong to `scope`.
+    pub fn count_of(&self, scope: Scope) -> u64 {
+        self.counts
+            .iter()
+            .filter(|(s, _)| scope.holds(*s))
+            .map(|(_, n)| n)
+            .sum()
+    }
+}
+
+/// A decision, with what the reviewer had before their eyes: if any of it is no longer so, it does not count (R28).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruling {
+    /// Which submission.
+    pub id: SubmissionId,
+    /// The row's version when it was read.
+    pub version: i64,
+    /// The pins that were shown.
+    pub pins: Pins,
+    /// What is decided.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+}
+
+/// A stretch of a build's spool.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EventPage {
+    /// Which attempt this is, from 1; 0 if none has begun.
+    pub attempt: u32,
+    /// The events, each with the number of its line.
+    pub events: Vec<(u64, Event)>,
+    /// Where the next stretch begins.
+    pub next: u64,
+    /// Whether the spool has no more for now.
+    pub end: bool,
+    /// Whether a worker is at it, or will be: more may come.
+    pub live: bool,
+}
+
+/// A stretch of the catalog.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ModulePage {
+    /// How many modules match in all.
+    pub total: u64,
+    /// The rows asked for.
+    pub rows: Vec<ModuleRow>,
+}
+
+/// A module with its surroundings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleDetail {
+    /// The module.
+    pub module: Module,
+    /// What a client pulls: name and digest.
+    pub pull: String,
+    /// By which key the signature was verified just now, or why it does not hold.
+    pub signature: Result<String, String>,
+}

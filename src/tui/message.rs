@@ -1,0 +1,209 @@
+//! What goes round in the console: events in, effects out, questions to the desk and its answers.
+
+use crossterm::event::KeyEvent;
+
+use super::desk::{
+    Desk, EventPage, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Standing,
+};
+use super::screens::review::Dossier;
+use super::widgets::window::STRETCH;
+use crate::model::decision::Verdict;
+use crate::model::{SubmissionId, Timestamp};
+
+/// Lines of a spool that are asked for at once.
+pub const LINES: usize = 2000;
+
+/// Something happened to the console.
+#[derive(Debug)]
+pub enum Event {
+    /// A key.
+    Key(KeyEvent),
+    /// A text was pasted.
+    Paste(String),
+    /// The terminal has another size, in columns and rows.
+    Resize(u16, u16),
+    /// The desk answers.
+    Reply(Box<Reply>),
+    /// Something at the desk has changed.
+    Changed,
+    /// Time has passed: ages are older.
+    Tick(Timestamp),
+}
+
+/// Why the console ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitReason {
+    /// Somebody left.
+    Quit,
+    /// SIGINT came from outside.
+    Interrupted,
+    /// SIGTERM came.
+    Terminated,
+    /// The terminal is gone: SIGHUP, or no more input.
+    HungUp,
+}
+
+/// Something is to be done outside of the console's state.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Ask the desk.
+    Ask(Request),
+    /// Follow the spool of this build from this line on, or none.
+    Watch(Option<(SubmissionId, u64)>),
+    /// Put a text on the clipboard of the terminal.
+    Copy(String),
+    /// Stop until the shell goes on with us.
+    Suspend,
+    /// Draw everything anew.
+    Redraw,
+    /// End.
+    Leave(ExitReason),
+}
+
+/// Which way a stretch of a spool lies from what is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Toward {
+    /// What came before.
+    Earlier,
+    /// What came after.
+    Later,
+    /// What just comes.
+    New,
+}
+
+/// A question to the desk.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// How does the queue stand?
+    Standing,
+    /// Which rows are there?
+    Queue {
+        /// Of those.
+        filter: QueueFilter,
+        /// From here on.
+        offset: usize,
+    },
+    /// What is there to review?
+    Review(SubmissionId),
+    /// Decide.
+    Decide(Ruling),
+    /// What does its spool say?
+    Events {
+        /// Whose.
+        id: SubmissionId,
+        /// From here on.
+        from: u64,
+        /// At most so many lines.
+        limit: usize,
+        /// Which way.
+        toward: Toward,
+    },
+    /// Which modules are there?
+    Modules {
+        /// Holding this text.
+        text: String,
+        /// From here on.
+        offset: usize,
+    },
+    /// What is there to know of a module?
+    Module(SubmissionId),
+}
+
+/// An answer, and the time it was given.
+#[derive(Debug)]
+pub struct Reply {
+    /// When.
+    pub now: Timestamp,
+    /// What.
+    pub answer: Answer,
+}
+
+/// An answer of the desk, with as much of the question as is needed to know it again.
+#[derive(Debug)]
+#[expect(
+    missing_docs,
+    reason = "each is the question of the same name with its result"
+)]
+pub enum Answer {
+    Standing(Result<Standing, String>),
+    Queue {
+        filter: QueueFilter,
+        offset: usize,
+        result: Result<QueuePage, String>,
+    },
+    Review {
+        id: SubmissionId,
+        result: Result<Box<Dossier>, String>,
+    },
+    Decided {
+        id: SubmissionId,
+        verdict: Verdict,
+        result: Result<String, String>,
+    },
+    Events {
+        id: SubmissionId,
+        from: u64,
+        toward: Toward,
+        result: Result<EventPage, String>,
+    },
+    Modules {
+        text: String,
+        offset: usize,
+        result: Result<ModulePage, String>,
+    },
+    Module {
+        id: SubmissionId,
+        result: Result<Box<ModuleDetail>, String>,
+    },
+}
+
+/// Asks the desk. May take its time.
+pub fn ask(desk: &dyn Desk, request: Request) -> Reply {
+    let answer = match request {
+        Request::Standing => Answer::Standing(desk.standing()),
+        Request::Queue { filter, offset } => {
+            let result = desk.queue(&filter, offset as u64, STRETCH);
+            Answer::Queue {
+                filter,
+                offset,
+                result,
+            }
+        }
+        Request::Review(id) => Answer::Review {
+            id,
+            result: desk.review(id).map(|page| Box::new(Dossier::of(page))),
+        },
+        Request::Decide(ruling) => Answer::Decided {
+            id: ruling.id,
+            verdict: ruling.verdict,
+            result: desk.decide(&ruling),
+        },
+        Request::Events {
+            id,
+            from,
+            limit,
+            toward,
+        } => Answer::Events {
+            id,
+            from,
+            toward,
+            result: desk.events(id, from, limit),
+        },
+        Request::Modules { text, offset } => {
+            let result = desk.modules(&text, offset as u64, STRETCH);
+            Answer::Modules {
+                text,
+                offset,
+                result,
+            }
+        }
+        Request::Module(id) => Answer::Module {
+            id,
+            result: desk.module(id).map(Box::new),
+        },
+    };
+    Reply {
+        now: desk.now(),
+        answer,
+    }
+}

@@ -1,0 +1,430 @@
+//! One build, live or past: its steps, what it uses of its limits, and its log as it grows.
+
+mod draw;
+mod log;
+mod progress;
+mod seek;
+
+use ratatui::layout::Rect;
+
+use super::{Out, Scene, Screen};
+use crate::model::SubmissionId;
+use crate::tui::action::Action;
+use crate::tui::desk::EventPage;
+use crate::tui::message::{Effect, LINES, Request, Toward};
+use crate::tui::widgets::cursor::{Cursor, Scroll};
+use log::Log;
+use progress::{Ending, Progress};
+
+/// Lines before the end of what is in memory at which more is read back.
+const AHEAD: usize = 200;
+
+/// The parts of the screen that keys can belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Pane {
+    #[default]
+    Log,
+    Steps,
+}
+
+/// A build.
+#[derive(Debug)]
+pub struct Build {
+    id: Option<SubmissionId>,
+    slug: String,
+    attempt: u32,
+    live: bool,
+    complete: bool,
+    outdated: bool,
+    watched: Option<u64>,
+    error: Option<String>,
+    /// The spool's line up to which everything has been taken.
+    seen: u64,
+    progress: Progress,
+    log: Log,
+    asked: Option<Toward>,
+    stride: u64,
+    pane: Pane,
+    follow: bool,
+    at: Scroll,
+    step: Cursor,
+    search: String,
+}
+
+impl Default for Build {
+    fn default() -> Self {
+        Self {
+            id: None,
+            slug: String::new(),
+            attempt: 0,
+            live: false,
+            complete: false,
+            outdated: true,
+            watched: None,
+            error: None,
+            seen: 0,
+            progress: Progress::default(),
+            log: Log::default(),
+            asked: None,
+            stride: LINES as u64,
+            pane: Pane::Log,
+            follow: true,
+            at: Scroll::default(),
+            step: Cursor::default(),
+            search: String::new(),
+        }
+    }
+}
+
+/// A row of the list of steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StepRow {
+    /// A stage begins; the first step of it.
+    Stage(usize),
+    /// A step.
+    Step(usize),
+    /// So many have not begun.
+    Rest(u32),
+    /// The scanner's last word.
+    Scan,
+    /// The signer's last word.
+    Sign,
+}
+
+impl Build {
+    /// What is shown.
+    pub const fn id(&self) -> Option<SubmissionId> {
+        self.id
+    }
+
+    /// Whether there is anything to be seen of it.
+    pub const fn is_known(&self) -> bool {
+        self.seen > 0
+    }
+
+    /// What is searched for.
+    pub fn search_text(&self) -> &str {
+        &self.search
+    }
+
+    /// Turns to the build of another submission.
+    pub fn open(&mut self, id: SubmissionId, slug: Option<&str>) {
+        if self.id != Some(id) {
+            *self = Self {
+                id: Some(id),
+                ..Self::default()
+            };
+        }
+        if let Some(slug) = slug {
+            slug.clone_into(&mut self.slug);
+        }
+        self.outdate();
+    }
+
+    /// Something changed at the desk: the build may have gone on, and what failed may work.
+    pub fn outdate(&mut self) {
+        self.outdated = true;
+        self.error = None;
+    }
+
+    /// Nobody looks any more.
+    pub fn leave(&mut self, out: &mut Out) {
+        if self.watched.take().is_some() {
+            out.effects.push(Effect::Watch(None));
+        }
+        self.outdated = true;
+    }
+
+    /// Takes a stretch of the spool.
+    pub fn answered(
+        &mut self,
+        id: SubmissionId,
+        from: u64,
+        toward: Toward,
+        result: Result<EventPage, String>,
+        scene: Scene,
+    ) {
+        if self.id != Some(id) {
+            return;
+        }
+        let page = match result {
+            Ok(page) => page,
+            Err(error) => {
+                self.error = Some(error);
+                self.watched = None;
+                self.asked = None;
+                return;
+            }
+        };
+        self.error = None;
+        if page.attempt != self.attempt {
+            let fresh = self.attempt == 0;
+            self.attempt = page.attempt;
+            if !fresh {
+                self.begin_anew();
+                return;
+            }
+        }
+        match toward {
+            Toward::New => self.take_new(from, &page, scene),
+            Toward::Earlier => {
+                self.asked = None;
+                if page.next < self.log.begin() {
+                    // The page was full before it met what is here: ask for less.
+                    self.stride = (self.stride / 2).max(1);
+                } else {
+                    self.stride = LINES as u64;
+                    self.at.top += self.log.prepend(&page.events, from);
+                }
+            }
+            Toward::Later => {
+                self.asked = None;
+                if from == self.log.end() {
+                    let gone = self.log.append(&page.events, page.next);
+                    self.at.top = self.at.top.saturating_sub(gone);
+                }
+            }
+        }
+    }
+
+    /// Another attempt: everything from the beginning.
+    fn begin_anew(&mut self) {
+        *self = Self {
+            id: self.id,
+            slug: std::mem::take(&mut self.slug),
+            attempt: self.attempt,
+            pane: self.pane,
+            ..Self::default()
+        };
+    }
+
+    fn take_new(&mut self, from: u64, page: &EventPage, scene: Scene) {
+        if self.watched == Some(from) {
+            self.watched = None;
+        }
+        if from != self.seen {
+            return;
+        }
+        let running = self.running();
+        for (at, event) in &page.events {
+            self.progress.take(*at, &event.what);
+            if let (true, Some(slug)) = (self.slug.is_empty(), &event.slug) {
+                slug.as_str().clone_into(&mut self.slug);
+            }
+        }
+        if self.log.end() == self.seen {
+            let gone = self.log.append(&page.events, page.next);
+            self.at.top = self.at.top.saturating_sub(gone);
+        }
+        self.seen = page.next;
+        self.live = page.live;
+        self.complete = page.end && !page.live;
+        self.outdated = false;
+        // The chosen step goes with the running one, unless somebody looks at the steps.
+        if self.pane != Pane::Steps && self.running() != running {
+            let rows = self.step_rows();
+            let last = self
+                .running()
+                .and_then(|n| rows.iter().position(|r| *r == StepRow::Step(n)));
+            self.step.at = last.unwrap_or(rows.len().saturating_sub(1));
+        }
+        self.settle_log(scene);
+    }
+
+    /// The step that runs, or the last one that ran.
+    fn running(&self) -> Option<usize> {
+        self.progress.steps.len().checked_sub(1)
+    }
+
+    fn step_rows(&self) -> Vec<StepRow> {
+        let steps = &self.progress.steps;
+        let several = steps.windows(2).any(|pair| pair[0].stage != pair[1].stage);
+        let mut rows = Vec::with_capacity(steps.len() + 4);
+        for (n, step) in steps.iter().enumerate() {
+            if several && (n == 0 || steps[n - 1].stage != step.stage) {
+                rows.push(StepRow::Stage(n));
+            }
+            rows.push(StepRow::Step(n));
+        }
+        let rest = self.progress.total.saturating_sub(steps.len() as u32);
+        if rest > 0 && self.progress.ending.is_none() {
+            rows.push(StepRow::Rest(rest));
+        }
+        if self.progress.scan.is_some() {
+            rows.push(StepRow::Scan);
+        }
+        if self.progress.sign.is_some() {
+            rows.push(StepRow::Sign);
+        }
+        rows
+    }
+
+    /// Shows the log from the spool's line `at` on.
+    fn jump(&mut self, at: u64, height: usize) {
+        self.follow = false;
+        if at < self.log.begin() || (at >= self.log.end() && at < self.seen) {
+            self.log.restart(at);
+            self.at.top = 0;
+            self.asked = None;
+        } else {
+            let row = self.log.lines().partition_point(|line| line.at < at);
+            self.at.show(row, height);
+        }
+    }
+
+    fn follow_end(&mut self) {
+        self.follow = true;
+        if self.log.end() < self.seen {
+            self.log.restart(self.seen.saturating_sub(LINES as u64));
+            self.asked = None;
+        }
+    }
+
+    fn settle_log(&mut self, scene: Scene) {
+        let height = self.parts(scene.body).log.height.into();
+        if self.follow {
+            self.at.top = self.log.lines().len().saturating_sub(height);
+        }
+        self.at.settle(self.log.lines().len(), height);
+    }
+
+    fn move_in_log(&mut self, action: Action, height: usize) -> bool {
+        match action {
+            Action::Top if self.log.begin() > 0 => {
+                self.log.restart(0);
+                self.at.top = 0;
+                self.asked = None;
+            }
+            Action::Bottom => self.follow_end(),
+            _ => {
+                if !self.at.moved(action, self.log.lines().len(), height) {
+                    return false;
+                }
+            }
+        }
+        if !matches!(action, Action::Left | Action::Right | Action::Bottom) {
+            let at_end =
+                self.log.end() == self.seen && self.at.top + height >= self.log.lines().len();
+            // Whoever scrolls down to the end wants to stay there, whoever scrolls up does not.
+            self.follow =
+                at_end && matches!(action, Action::Down | Action::HalfDown | Action::PageDown);
+        }
+        true
+    }
+}
+
+impl Screen for Build {
+    fn act(&mut self, action: Action, scene: Scene, out: &mut Out) {
+        let Some(id) = self.id else { return };
+        let parts = self.parts(scene.body);
+        let height = usize::from(parts.log.height);
+        let moved = match self.pane {
+            Pane::Log => self.move_in_log(action, height),
+            Pane::Steps => {
+                self.step
+                    .moved(action, self.step_rows().len(), parts.steps.height.into())
+            }
+        };
+        if moved {
+            return;
+        }
+        match action {
+            Action::NextPane | Action::PreviousPane => {
+                self.pane = match self.pane {
+                    Pane::Log => Pane::Steps,
+                    Pane::Steps => Pane::Log,
+                };
+            }
+            Action::Follow if self.follow => self.follow = false,
+            Action::Follow => self.follow_end(),
+            Action::Jump if self.pane == Pane::Steps => {
+                let at = match self.step_rows().get(self.step.at) {
+                    Some(StepRow::Stage(n) | StepRow::Step(n)) => Some(self.progress.steps[*n].at),
+                    Some(StepRow::Scan) => self.progress.scan.as_ref().map(|(at, _)| *at),
+                    Some(StepRow::Sign) => self.progress.sign.as_ref().map(|(at, _)| *at),
+                    Some(StepRow::Rest(_)) | None => None,
+                };
+                if let Some(at) = at {
+                    self.jump(at, height);
+                    self.pane = Pane::Log;
+                }
+            }
+            Action::NextMatch => self.step_match(true, scene, out),
+            Action::PreviousMatch => self.step_match(false, scene, out),
+            Action::Cancel => self.search.clear(),
+            Action::Copy => match &self.progress.ending {
+                Some(Ending::Good(Some(digest))) => out.copy(digest.to_string()),
+                _ => out.warn(format!(
+                    "the build of #{id} has made no image, so there is no digest to copy"
+                )),
+            },
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, scene: Scene, out: &mut Out) {
+        let Some(id) = self.id else { return };
+        self.settle_log(scene);
+        let rows = self.step_rows().len();
+        self.step
+            .settle(rows, self.parts(scene.body).steps.height.into());
+        let done = self.complete && !self.outdated;
+        if !done && self.watched != Some(self.seen) && self.error.is_none() {
+            self.watched = Some(self.seen);
+            out.effects.push(Effect::Watch(Some((id, self.seen))));
+        }
+        self.read_back(id, scene, out);
+    }
+
+    fn offers(&self, action: Action) -> bool {
+        match action {
+            Action::Jump => self.pane == Pane::Steps,
+            Action::Copy => matches!(self.progress.ending, Some(Ending::Good(Some(_)))),
+            Action::Follow => !self.complete && self.seen > 0,
+            Action::Search | Action::NextPane => self.seen > 0,
+            _ => true,
+        }
+    }
+
+    fn draw(&self, ink: &mut crate::tui::ink::Ink<'_>, scene: Scene) {
+        self.draw_all(ink, scene);
+    }
+}
+
+impl Build {
+    /// Asks for what lies before or after the stretch in memory, when it is nearly reached.
+    fn read_back(&mut self, id: SubmissionId, scene: Scene, out: &mut Out) {
+        if self.asked.is_some() || self.error.is_some() {
+            return;
+        }
+        let height = usize::from(self.parts(scene.body).log.height);
+        let (begin, end) = (self.log.begin(), self.log.end());
+        let below = self.at.top + height + AHEAD >= self.log.lines().len();
+        let (from, limit, toward) = if below && end < self.seen {
+            (end, LINES as u64, Toward::Later)
+        } else if !self.follow && self.at.top < AHEAD && begin > 0 {
+            let from = begin.saturating_sub(self.stride);
+            (from, begin - from, Toward::Earlier)
+        } else {
+            return;
+        };
+        self.asked = Some(toward);
+        out.effects.push(Effect::Ask(Request::Events {
+            id,
+            from,
+            limit: usize::try_from(limit).unwrap_or(LINES),
+            toward,
+        }));
+    }
+}
+
+/// Where the parts are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Parts {
+    summary: Rect,
+    gauges: Rect,
+    steps_head: Rect,
+    steps: Rect,
+    log_head: Rect,
+    log: Rect,
+}

@@ -1,0 +1,358 @@
+//! The catalog: every module with its digest, and what is kept beside the chosen one.
+
+use ratatui::layout::Rect;
+
+use super::{Out, Scene, Screen, placard};
+use crate::model::SubmissionId;
+use crate::model::view::ModuleRow;
+use crate::tui::action::Action;
+use crate::tui::desk::{ModuleDetail, ModulePage};
+use crate::tui::figures::{age, bytes, count, date, state_glyph, state_role};
+use crate::tui::ink::{Ink, below, inset, left_of, right_of, span, top_of, wrap};
+use crate::tui::message::{Effect, Request};
+use crate::tui::theme::Role;
+use crate::tui::widgets::cursor::Cursor;
+use crate::tui::widgets::window::Window;
+
+/// Rows of the detail below the list.
+const DETAIL: u16 = 8;
+
+/// The catalog.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    filter: String,
+    rows: Window<ModuleRow>,
+    cursor: Cursor,
+    chosen: Option<SubmissionId>,
+    detail: Option<(SubmissionId, Result<Box<ModuleDetail>, String>)>,
+    asked: Option<SubmissionId>,
+}
+
+struct Layout {
+    head: Rect,
+    list: Rect,
+    detail: Option<Rect>,
+}
+
+fn layout(body: Rect) -> Layout {
+    let (left, detail) = if body.width >= 150 {
+        (left_of(body, 92), Some(inset(right_of(body, 94), 1, 0)))
+    } else if body.height >= 18 {
+        (
+            top_of(body, body.height - DETAIL),
+            Some(below(body, body.height - DETAIL)),
+        )
+    } else {
+        (body, None)
+    };
+    Layout {
+        head: top_of(left, 1),
+        list: below(left, 1),
+        detail,
+    }
+}
+
+impl Catalog {
+    /// The chosen row, if it is known.
+    pub fn row(&self) -> Option<&ModuleRow> {
+        self.rows.row(self.cursor.at)
+    }
+
+    /// Whether there is anything to be seen of it.
+    pub const fn is_known(&self) -> bool {
+        self.rows.total().is_some()
+    }
+
+    /// What is filtered by.
+    pub fn filter_text(&self) -> &str {
+        &self.filter
+    }
+
+    /// Shows only what holds `text`.
+    pub fn filter_by(&mut self, text: &str) {
+        if self.filter != text {
+            text.clone_into(&mut self.filter);
+            self.rows.reset();
+            self.cursor = Cursor::default();
+            self.chosen = None;
+        }
+    }
+
+    /// Asks for everything again.
+    pub fn outdate(&mut self) {
+        self.rows.outdate();
+        self.asked = None;
+    }
+
+    /// Takes an answer.
+    pub fn answered(&mut self, text: &str, offset: usize, result: Result<ModulePage, String>) {
+        if text == self.filter
+            && self
+                .rows
+                .answer(offset, result.map(|page| (page.total, page.rows)))
+            && let Some(id) = self.chosen
+            && let Some(at) = self.rows.find(|row| row.submission == id)
+        {
+            self.cursor.at = at;
+        }
+    }
+
+    /// Takes what is known of one module.
+    pub fn detailed(&mut self, id: SubmissionId, result: Result<Box<ModuleDetail>, String>) {
+        self.detail = Some((id, result));
+    }
+}
+
+impl Screen for Catalog {
+    fn act(&mut self, action: Action, scene: Scene, out: &mut Out) {
+        let height = layout(scene.body).list.height.into();
+        if self.cursor.moved(action, self.rows.length(), height) {
+            self.chosen = self.row().map(|row| row.submission);
+            return;
+        }
+        match action {
+            Action::Copy => {
+                if let Some(row) = self.row() {
+                    out.copy(row.digest.to_string());
+                }
+            }
+            Action::Cancel => self.filter_by(""),
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, scene: Scene, out: &mut Out) {
+        let parts = layout(scene.body);
+        let height = parts.list.height.into();
+        if self.rows.total().is_some() {
+            self.cursor.settle(self.rows.length(), height);
+        }
+        if let Some(offset) = self.rows.question(self.cursor.top, height) {
+            out.effects.push(Effect::Ask(Request::Modules {
+                text: self.filter.clone(),
+                offset,
+            }));
+        }
+        if let Some(id) = self.row().map(|row| row.submission) {
+            self.chosen.get_or_insert(id);
+            if parts.detail.is_some() && self.asked != Some(id) {
+                self.asked = Some(id);
+                out.effects.push(Effect::Ask(Request::Module(id)));
+            }
+        }
+    }
+
+    fn offers(&self, action: Action) -> bool {
+        match action {
+            Action::Open | Action::Copy => self.row().is_some(),
+            _ => true,
+        }
+    }
+
+    fn draw(&self, ink: &mut Ink<'_>, scene: Scene) {
+        let parts = layout(scene.body);
+        match (self.rows.total(), self.rows.error()) {
+            (None, Some(error)) => placard(
+                ink,
+                parts.list,
+                "The catalog can't be read",
+                Role::Bad,
+                error,
+            ),
+            (None, None) => placard(ink, parts.list, "Reading the catalog", Role::Dim, ""),
+            (Some(0), _) if !self.filter.is_empty() => placard(
+                ink,
+                parts.list,
+                "Nothing matches",
+                Role::Strong,
+                &format!(
+                    "No module holds \"{}\". Press esc to see all of them again.",
+                    self.filter
+                ),
+            ),
+            (Some(0), _) => placard(
+                ink,
+                parts.list,
+                "The catalog is empty",
+                Role::Strong,
+                "What is approved, built, scanned and signed will stand here, to be pulled by its digest.",
+            ),
+            (Some(_), _) => self.draw_rows(ink, &parts, scene),
+        }
+    }
+}
+
+impl Catalog {
+    fn draw_rows(&self, ink: &mut Ink<'_>, parts: &Layout, scene: Scene) {
+        let width = parts.list.width;
+        let state = if width >= 56 { 12 } else { 0 };
+        let size = if width >= 66 { 9 } else { 0 };
+        let age_width = if width >= 74 { 6 } else { 0 };
+        let (digest, signed) = (14, 10);
+        let slug = width
+            .saturating_sub(2 + state + size + age_width + digest + signed)
+            .min(32);
+        let widths = [slug, digest, signed, state, size, age_width];
+        let mut at = right_of(parts.head, 2);
+        for (width, title) in widths.into_iter().zip([
+            "MODULE",
+            "DIGEST",
+            "SIGNATURE",
+            "STATE",
+            "    SIZE",
+            "  AGE",
+        ]) {
+            if width > 0 {
+                ink.put(left_of(at, width - 1), 0, title, Role::Dim);
+                at = right_of(at, width);
+            }
+        }
+        if !self.filter.is_empty() {
+            let holding = [
+                span(" holding ", Role::Dim),
+                span(self.filter.as_str(), Role::Match),
+                span(" ", Role::Dim),
+            ];
+            ink.right(parts.head, 0, &holding);
+        }
+        for line in 0..parts.list.height {
+            let index = self.cursor.top + usize::from(line);
+            if index >= self.rows.length() {
+                break;
+            }
+            let area = below(top_of(parts.list, line + 1), line);
+            match self.rows.row(index) {
+                Some(row) => draw_row(ink, area, row, widths, scene),
+                None => {
+                    ink.put(right_of(area, 2), 0, ink.glyphs().cut, Role::Faint);
+                }
+            }
+            if index == self.cursor.at {
+                ink.tint(area, Role::Selected);
+                ink.put(area, 0, ink.glyphs().chosen, Role::Selected);
+            }
+        }
+        if let (Some(area), Some(row)) = (parts.detail, self.row()) {
+            let detail = self
+                .detail
+                .as_ref()
+                .filter(|(id, _)| *id == row.submission)
+                .map(|(_, d)| d);
+            draw_detail(ink, area, row, detail);
+        }
+    }
+}
+
+fn draw_row(ink: &mut Ink<'_>, area: Rect, row: &ModuleRow, widths: [u16; 6], scene: Scene) {
+    let glyphs = ink.glyphs();
+    let (signed, signed_role) = if row.signed {
+        (format!("{} signed", glyphs.good), Role::Good)
+    } else {
+        (format!("{} none", glyphs.bad), Role::Bad)
+    };
+    let cells = [
+        (row.slug.to_string(), Role::Strong),
+        (row.digest.short(), Role::Text),
+        (signed, signed_role),
+        (
+            format!("{} {}", state_glyph(glyphs, row.state), row.state),
+            state_role(row.state),
+        ),
+        (format!("{:>8}", bytes(row.bytes)), Role::Text),
+        (
+            format!("{:>5}", age(scene.now, row.published_at)),
+            Role::Dim,
+        ),
+    ];
+    let mut at = right_of(area, 2);
+    for (width, (text, role)) in widths.into_iter().zip(cells) {
+        if width > 0 {
+            ink.put(left_of(at, width - 1), 0, &text, role);
+            at = right_of(at, width);
+        }
+    }
+}
+
+fn draw_detail(
+    ink: &mut Ink<'_>,
+    area: Rect,
+    row: &ModuleRow,
+    detail: Option<&Result<Box<ModuleDetail>, String>>,
+) {
+    ink.rule(
+        area,
+        0,
+        &[
+            span(row.slug.as_str(), Role::Strong),
+            span(format!(" from #{}", row.submission), Role::Dim),
+        ],
+    );
+    let area = inset(below(area, 1), 1, 0);
+    let glyphs = ink.glyphs();
+    let mut facts: Vec<(&str, String, Role)> = Vec::new();
+    match detail {
+        Some(Ok(detail)) => {
+            facts.push(("pull", detail.pull.clone(), Role::Text));
+            match &detail.signature {
+                Ok(key) => facts.push((
+                    "signature",
+                    format!("{} verified, {key}", glyphs.good),
+                    Role::Good,
+                )),
+                Err(why) => facts.push(("signature", format!("{} {why}", glyphs.bad), Role::Bad)),
+            }
+        }
+        Some(Err(error)) => facts.push(("error", error.clone(), Role::Bad)),
+        None => facts.push(("image", row.digest.to_string(), Role::Text)),
+    }
+    facts.push(("published", date(row.published_at), Role::Text));
+    let excepted = match row.excepted {
+        0 => String::new(),
+        n => format!(
+            ", {} let through by an exception",
+            count(n.into(), "finding")
+        ),
+    };
+    let role = if row.excepted == 0 {
+        Role::Text
+    } else {
+        Role::Warn
+    };
+    facts.push((
+        "image",
+        format!(
+            "{} in {}, {}{excepted}",
+            bytes(row.bytes),
+            count(row.layers.into(), "layer"),
+            count(row.packages.into(), "package")
+        ),
+        role,
+    ));
+    if let Some(Ok(detail)) = detail {
+        let kept: Vec<String> = detail
+            .module
+            .attachments
+            .iter()
+            .map(|kept| format!("{} {}", kept.kind.word(), kept.manifest.short()))
+            .collect();
+        if !kept.is_empty() {
+            facts.push((
+                "beside it",
+                kept.join(&format!(" {} ", glyphs.dot)),
+                Role::Dim,
+            ));
+        }
+    }
+    let mut line = 0;
+    for (label, text, role) in facts {
+        let value = right_of(area, 11);
+        let clean = crate::logs::sanitise(&text);
+        for (n, part) in wrap(&clean, value.width.into()).iter().enumerate() {
+            if n == 0 {
+                ink.put(area, line, label, Role::Dim);
+            }
+            ink.put(value, line, part, role);
+            line += 1;
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! One struct a screen, and what all of them share.
+
+pub mod build;
+pub mod catalog;
+pub mod help;
+pub mod popup;
+pub mod queue;
+pub mod review;
+
+use ratatui::layout::Rect;
+
+use super::action::{Action, Context};
+use super::ink::{Ink, inset, wrap};
+use super::message::Effect;
+use super::theme::Role;
+use crate::model::{SubmissionId, Timestamp};
+use popup::Popup;
+
+/// The four screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScreenId {
+    /// The queue.
+    Queue,
+    /// A submission under review.
+    Review,
+    /// A build.
+    Build,
+    /// The catalog.
+    Catalog,
+}
+
+impl ScreenId {
+    /// All of them, in the order of their keys.
+    pub const ALL: [Self; 4] = [Self::Queue, Self::Review, Self::Build, Self::Catalog];
+
+    /// What the keys belong to there.
+    pub const fn context(self) -> Context {
+        match self {
+            Self::Queue => Context::Queue,
+            Self::Review => Context::Review,
+            Self::Build => Context::Build,
+            Self::Catalog => Context::Catalog,
+        }
+    }
+}
+
+/// What a screen has to know of its surroundings.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene {
+    /// Where it is drawn.
+    pub body: Rect,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// A line for the status line, until the next key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// What it says.
+    pub text: String,
+    /// What it is.
+    pub role: Role,
+}
+
+/// What a screen wants after an action.
+#[derive(Debug, Default)]
+pub struct Out {
+    /// To be done outside.
+    pub effects: Vec<Effect>,
+    /// To be said.
+    pub note: Option<Note>,
+    /// To be shown.
+    pub go: Option<(ScreenId, Option<SubmissionId>)>,
+    /// To be put on top.
+    pub popup: Option<Popup>,
+}
+
+impl Out {
+    /// Says that all is well.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.note = Some(Note {
+            text: text.into(),
+            role: Role::Text,
+        });
+    }
+
+    /// Says that something is not so well.
+    pub fn warn(&mut self, text: impl Into<String>) {
+        self.note = Some(Note {
+            text: text.into(),
+            role: Role::Warn,
+        });
+    }
+
+    /// Copies a text and says so.
+    pub fn copy(&mut self, text: String) {
+        self.say(format!("copied {text}"));
+        self.effects.push(Effect::Copy(text));
+    }
+}
+
+/// A screen.
+pub trait Screen {
+    /// Does what a key asks for.
+    fn act(&mut self, action: Action, scene: Scene, out: &mut Out);
+
+    /// Brings itself in order after anything: keeps what is chosen in sight, asks for what is missing.
+    fn settle(&mut self, scene: Scene, out: &mut Out);
+
+    /// Whether `action` would do anything now; the footer shows no others.
+    fn offers(&self, action: Action) -> bool;
+
+    /// Draws itself.
+    fn draw(&self, ink: &mut Ink<'_>, scene: Scene);
+}
+
+/// A few words in the middle of an area that has nothing else to show.
+pub fn placard(ink: &mut Ink<'_>, area: Rect, title: &str, role: Role, text: &str) {
+    let inner = inset(area, 2, 0);
+    let width = usize::from(inner.width).min(64);
+    let clean = crate::logs::sanitise(text);
+    let rows: Vec<&str> = wrap(&clean, width);
+    let shown = rows.len().min(usize::from(inner.height.saturating_sub(2)));
+    let top = (usize::from(inner.height).saturating_sub(shown + 2) / 3) as u16;
+    let column = Rect {
+        x: inner.x + (inner.width.saturating_sub(width as u16)) / 2,
+        width: width as u16,
+        ..inner
+    };
+    ink.put(column, top, title, role);
+    for (row, text) in rows.iter().take(shown).enumerate() {
+        ink.put(column, top + 2 + row as u16, text, Role::Dim);
+    }
+}

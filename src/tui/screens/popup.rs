@@ -1,0 +1,357 @@
+//! What lies on top of a screen: a decision with its reason, a question, a message.
+
+use crossterm::event::KeyEvent;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget as _;
+use ratatui_textarea::{TextArea, WrapMode};
+
+use crate::logs::sanitise;
+use crate::model::Severity;
+use crate::model::decision::{Pins, Verdict};
+use crate::model::view::ReviewPage;
+use crate::tui::action::Context;
+use crate::tui::desk::Ruling;
+use crate::tui::figures::count;
+use crate::tui::ink::{Ink, below, left_of, span, top_of, wrap};
+use crate::tui::theme::Role;
+
+/// Longer is no reason any more, in bytes.
+const LONGEST_REASON: usize = 8 * 1024;
+
+/// Something on top.
+#[derive(Debug)]
+pub enum Popup {
+    /// A decision that is being made.
+    Deciding(Box<Deciding>),
+    /// A question before something that can't be taken back.
+    Confirm(Box<Confirm>),
+    /// Something that has to be read.
+    Message(Message),
+}
+
+/// A question, and what yes means.
+#[derive(Debug)]
+pub struct Confirm {
+    /// The question, naming what it is about.
+    pub question: String,
+    /// What follows from yes.
+    pub consequence: String,
+    /// What yes decides.
+    pub ruling: Ruling,
+}
+
+/// A text with a heading.
+#[derive(Debug)]
+pub struct Message {
+    /// The heading.
+    pub title: String,
+    /// The text.
+    pub text: String,
+    /// What it is.
+    pub role: Role,
+}
+
+impl Popup {
+    /// What the keys belong to.
+    pub const fn context(&self) -> Context {
+        match self {
+            Self::Deciding(_) => Context::Deciding,
+            Self::Confirm(_) => Context::Confirm,
+            Self::Message(_) => Context::Message,
+        }
+    }
+
+    /// Draws it in the middle of `body`.
+    pub fn draw(&self, ink: &mut Ink<'_>, body: Rect) {
+        match self {
+            Self::Deciding(deciding) => deciding.draw(ink, body),
+            Self::Confirm(confirm) => draw_text(
+                ink,
+                body,
+                &confirm.question,
+                Role::Bad,
+                &[
+                    (&confirm.ruling.reason, Role::Strong),
+                    ("", Role::Text),
+                    (&confirm.consequence, Role::Text),
+                    ("", Role::Text),
+                    ("y  yes     n  no", Role::Key),
+                ],
+            ),
+            Self::Message(message) => {
+                draw_text(
+                    ink,
+                    body,
+                    &message.title,
+                    message.role,
+                    &[(&message.text, Role::Text)],
+                );
+            }
+        }
+    }
+}
+
+/// A decision with its reason, while it is being written.
+#[derive(Debug)]
+pub struct Deciding {
+    slug: String,
+    submitter: String,
+    facts: Vec<(String, Role)>,
+    ruling: Ruling,
+    text: TextArea<'static>,
+    /// Why the last attempt did not go through.
+    pub error: Option<String>,
+    /// Whether the desk has been asked.
+    pub sent: bool,
+}
+
+impl Deciding {
+    /// A decision about the submission of `page`.
+    pub fn new(page: &ReviewPage, verdict: Verdict) -> Self {
+        let row = &page.submission;
+        let mut text = TextArea::default();
+        text.set_wrap_mode(WrapMode::WordOrGlyph);
+        text.set_max_histories(50);
+        text.set_placeholder_text(match verdict {
+            Verdict::Approve => "A word for the record, if you like",
+            Verdict::Reject => "What has to change: the submitter reads this",
+        });
+        let pins: Pins = page
+            .pins
+            .iter()
+            .filter_map(|pin| Some((pin.reference.without_digest(), pin.digest?)))
+            .collect();
+        Self {
+            slug: row.slug.to_string(),
+            submitter: row.submitter.to_string(),
+            facts: match verdict {
+                Verdict::Approve => facts(page),
+                Verdict::Reject => Vec::new(),
+            },
+            ruling: Ruling {
+                id: row.id,
+                version: row.version,
+                pins,
+                verdict,
+                reason: String::new(),
+            },
+            text,
+            error: None,
+            sent: false,
+        }
+    }
+
+    /// Takes a key that is bound to nothing: text.
+    pub fn key(&mut self, key: KeyEvent) {
+        if !self.sent {
+            self.text.input(key);
+        }
+    }
+
+    /// Takes pasted text.
+    pub fn insert(&mut self, text: &str) {
+        let room = LONGEST_REASON.saturating_sub(self.reason().len());
+        let mut end = room.min(text.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let clean: Vec<_> = text[..end].lines().map(sanitise).collect();
+        self.text.insert_str(clean.join("\n"));
+    }
+
+    /// Breaks the line.
+    pub fn break_line(&mut self) {
+        self.text.insert_newline();
+    }
+
+    fn reason(&self) -> String {
+        self.text.lines().join("\n")
+    }
+
+    /// The decision as it stands.
+    ///
+    /// # Errors
+    /// What is missing, for people.
+    pub fn ruling(&self) -> Result<Ruling, String> {
+        let reason = self.reason().trim().to_owned();
+        if self.ruling.verdict == Verdict::Reject && reason.is_empty() {
+            return Err(
+                "A rejection needs a reason: it is what the submitter gets to read.".into(),
+            );
+        }
+        Ok(Ruling {
+            reason,
+            ..self.ruling.clone()
+        })
+    }
+
+    /// The question before a rejection.
+    pub fn question(&self, ruling: Ruling) -> Confirm {
+        Confirm {
+            question: format!("Reject #{} {}?", ruling.id, self.slug),
+            consequence: format!(
+                "{} gets your reason by mail and has to submit again. This can't be taken back.",
+                self.submitter
+            ),
+            ruling,
+        }
+    }
+
+    fn draw(&self, ink: &mut Ink<'_>, body: Rect) {
+        let (verb, role) = match self.ruling.verdict {
+            Verdict::Approve => ("Approve", Role::Good),
+            Verdict::Reject => ("Reject", Role::Bad),
+        };
+        let width = body.width.min(76);
+        let inner = usize::from(width.saturating_sub(4));
+        let mut above: Vec<(String, Role)> = Vec::new();
+        for (text, role) in &self.facts {
+            above.extend(
+                wrap(&sanitise(text), inner)
+                    .iter()
+                    .map(|r| ((*r).to_owned(), *role)),
+            );
+        }
+        let error = match (&self.error, self.sent) {
+            (Some(error), _) => wrap(&sanitise(error), inner)
+                .iter()
+                .map(|r| ((*r).to_owned(), Role::Bad))
+                .collect(),
+            (None, true) => vec![("one moment".to_owned(), Role::Dim)],
+            (None, false) => Vec::new(),
+        };
+        let hint = format!(
+            "enter  {}     alt-enter  new line     esc  leave it",
+            verb.to_lowercase()
+        );
+        let fixed = 2 + 1 + 1 + error.len();
+        let room = usize::from(body.height).saturating_sub(fixed);
+        let text_height = 5.min(room.saturating_sub(1)).max(1);
+        above.truncate(room.saturating_sub(text_height + 1));
+        let gap = usize::from(!above.is_empty());
+        let height = (fixed + above.len() + gap + text_height).min(body.height.into()) as u16;
+        let title = [
+            span(format!("{verb} "), role),
+            span(format!("#{} ", self.ruling.id), Role::Dim),
+            span(self.slug.as_str(), Role::Strong),
+            span(format!(" from {}", self.submitter), Role::Dim),
+        ];
+        let area = ink.frame(middle(body, width, height), &title, Role::Frame);
+        let mut line = 0;
+        for (text, role) in &above {
+            ink.put(area, line, text, *role);
+            line += 1;
+        }
+        line += gap as u16;
+        ink.put(area, line, "Reason", Role::Dim);
+        line += 1;
+        let text_area = top_of(below(area, line), text_height as u16);
+        if text_area.height > 0 && text_area.width > 0 {
+            let mut text = self.text.clone();
+            let theme = ink.theme();
+            text.set_style(theme.style(Role::Text));
+            text.set_cursor_line_style(theme.style(Role::Text));
+            text.set_placeholder_style(theme.style(Role::Faint));
+            text.set_cursor_style(if self.sent {
+                theme.style(Role::Text)
+            } else {
+                theme.style(Role::Match)
+            });
+            text.render(text_area, ink.buffer());
+        }
+        line += text_height as u16;
+        for (text, role) in &error {
+            ink.put(area, line, text, *role);
+            line += 1;
+        }
+        ink.put(area, line, &hint, Role::Dim);
+    }
+}
+
+/// What an approval binds, and what speaks against it.
+fn facts(page: &ReviewPage) -> Vec<(String, Role)> {
+    let mut facts = Vec::new();
+    let blocking: Vec<&str> = page
+        .findings
+        .iter()
+        .filter(|f| f.severity == Severity::Block)
+        .map(|f| f.rule.as_str())
+        .collect();
+    if !blocking.is_empty() {
+        let verb = if blocking.len() == 1 {
+            "blocks"
+        } else {
+            "block"
+        };
+        facts.push((
+            format!(
+                "{} {verb}: {}",
+                count(blocking.len() as u64, "finding"),
+                blocking.join(", ")
+            ),
+            Role::Bad,
+        ));
+    }
+    let loose: Vec<&str> = page
+        .pins
+        .iter()
+        .filter(|p| p.digest.is_none())
+        .map(|p| p.written.as_str())
+        .collect();
+    if !loose.is_empty() {
+        facts.push((
+            format!("not in the cache: {}", loose.join(", ")),
+            Role::Warn,
+        ));
+    }
+    let row = &page.submission;
+    facts.push((
+        format!(
+            "Binds context {}, its Dockerfile, {} and the policy. If any of them changes, the approval is void.",
+            row.context.short(),
+            count((page.pins.len() - loose.len()) as u64, "pinned base"),
+        ),
+        Role::Dim,
+    ));
+    facts
+}
+
+fn draw_text(ink: &mut Ink<'_>, body: Rect, title: &str, role: Role, parts: &[(&str, Role)]) {
+    let width = body.width.min(70);
+    let inner = usize::from(width.saturating_sub(4));
+    let mut rows: Vec<(String, Role)> = Vec::new();
+    for (text, role) in parts {
+        for line in text.split('\n') {
+            rows.extend(
+                wrap(&sanitise(line), inner)
+                    .iter()
+                    .map(|r| ((*r).to_owned(), *role)),
+            );
+        }
+    }
+    // Where not all fits, the end is what one has to know.
+    let room = usize::from(body.height.saturating_sub(2));
+    if rows.len() > room {
+        rows.drain(..rows.len() - room);
+    }
+    let height = (rows.len() as u16 + 2).min(body.height);
+    let area = ink.frame(
+        middle(body, width, height),
+        &[span(title, role)],
+        Role::Frame,
+    );
+    for (line, (text, role)) in rows.iter().take(area.height.into()).enumerate() {
+        ink.put(area, line as u16, text, *role);
+    }
+}
+
+/// A place of this size in the middle of `body`, a little above it.
+fn middle(body: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(body.width), height.min(body.height));
+    let area = Rect {
+        x: body.x + (body.width - width) / 2,
+        y: body.y + (body.height - height) / 3,
+        ..body
+    };
+    top_of(left_of(area, width), height)
+}

@@ -1,0 +1,216 @@
+//! What stands beside the Dockerfile: bases, what the submitter asks for, what was decided, what came before.
+
+use crate::model::decision::Verdict;
+use crate::model::view::ReviewPage;
+use crate::tui::figures::{bytes, count, date, state_glyph, state_role};
+use crate::tui::ink::{Line, span, wrap};
+use crate::tui::theme::{Glyphs, Role};
+
+/// Bases that are listed; more are counted.
+const BASES: usize = 40;
+
+/// The facts as lines of at most `width` columns.
+pub(super) fn facts(page: &ReviewPage, glyphs: &Glyphs, width: u16) -> Vec<Line<'static>> {
+    let mut sheet = Sheet {
+        lines: Vec::new(),
+        width: usize::from(width).max(12),
+    };
+    let row = &page.submission;
+
+    sheet.heading("Bases");
+    if page.pins.is_empty() {
+        sheet.plain("none but scratch", Role::Dim);
+    }
+    for pin in page.pins.iter().take(BASES) {
+        let (mark, role) = if pin.approved {
+            (glyphs.good, Role::Good)
+        } else {
+            (glyphs.bad, Role::Bad)
+        };
+        sheet.marked(mark, role, &pin.written, Role::Text);
+        let pinned = match pin.digest {
+            Some(digest) => format!("pinned to {digest}"),
+            None => "not in the cache: import it before it can be built".into(),
+        };
+        let role = if pin.digest.is_some() {
+            Role::Dim
+        } else {
+            Role::Warn
+        };
+        let approved = if pin.approved {
+            "on the approved list"
+        } else {
+            "not on the approved list"
+        };
+        sheet.under(&format!("line {}, {approved}", pin.line), Role::Dim);
+        sheet.under(&pinned, role);
+    }
+    if page.pins.len() > BASES {
+        sheet.plain(&format!("and {} more", page.pins.len() - BASES), Role::Dim);
+    }
+
+    sheet.heading("Asked for");
+    let wishes = &row.wishes;
+    let mut asked = false;
+    if wishes.requires_network {
+        sheet.marked(
+            glyphs.warn,
+            Role::Warn,
+            "network: HTTPS to the allow-list",
+            Role::Warn,
+        );
+        asked = true;
+    }
+    if let Some(minutes) = wishes.time_limit_minutes {
+        sheet.marked(
+            glyphs.warn,
+            Role::Warn,
+            &format!("a time limit of {}", count(minutes, "minute")),
+            Role::Warn,
+        );
+        asked = true;
+    }
+    if let Some(base) = &wishes.base {
+        sheet.marked(
+            glyphs.warn,
+            Role::Warn,
+            &format!("the base {}", base.familiar()),
+            Role::Warn,
+        );
+        asked = true;
+    }
+    if !wishes.notes.is_empty() {
+        for line in wishes.notes.lines().take(40) {
+            sheet.plain(line, Role::Text);
+        }
+        asked = true;
+    }
+    if !asked {
+        sheet.plain("nothing beside the build", Role::Dim);
+    }
+
+    sheet.heading("Context");
+    sheet.plain(
+        &format!(
+            "{} in {}",
+            bytes(row.context_bytes),
+            count_entries(row.context_entries)
+        ),
+        Role::Text,
+    );
+    for signal in row.detection.signals.iter().take(8) {
+        sheet.plain(
+            &format!("{} ({})", signal.language, signal.file),
+            Role::Text,
+        );
+    }
+    sheet.plain(&row.context.to_string(), Role::Dim);
+
+    sheet.heading("Decided");
+    if page.decisions.is_empty() {
+        sheet.plain("nothing yet", Role::Dim);
+    }
+    for decision in &page.decisions {
+        let (mark, role, word) = match decision.verdict {
+            Verdict::Approve => (glyphs.good, Role::Good, "approved"),
+            Verdict::Reject => (glyphs.bad, Role::Bad, "rejected"),
+        };
+        sheet.marked(
+            mark,
+            role,
+            &format!("{word} by {}, {}", decision.by, date(decision.at)),
+            Role::Text,
+        );
+        for line in decision.reason.lines().take(40) {
+            sheet.under(line, Role::Dim);
+        }
+        if let Some(binding) = &decision.binding {
+            sheet.under(&format!("binds {}", binding.digest()), Role::Dim);
+        }
+    }
+    if let Some(failure) = &row.failure {
+        sheet.heading("Error");
+        sheet.marked(glyphs.bad, Role::Bad, &failure.message, Role::Bad);
+        if !failure.help.is_empty() {
+            sheet.under(&failure.help, Role::Dim);
+        }
+    }
+
+    sheet.heading("Before this");
+    match &page.previous {
+        Some(previous) => {
+            let mark = state_glyph(glyphs, previous.state);
+            sheet.marked(
+                mark,
+                state_role(previous.state),
+                &format!("#{} {}", previous.id, previous.state),
+                Role::Text,
+            );
+            let same = previous.dockerfile == page.dockerfile;
+            sheet.under(
+                if same {
+                    "the same Dockerfile"
+                } else {
+                    "d shows what changed"
+                },
+                Role::Dim,
+            );
+        }
+        None => sheet.plain("the first submission of this module", Role::Dim),
+    }
+    sheet.lines
+}
+
+fn count_entries(n: u64) -> String {
+    if n == 1 {
+        "1 entry".into()
+    } else {
+        format!("{n} entries")
+    }
+}
+
+struct Sheet {
+    lines: Vec<Line<'static>>,
+    width: usize,
+}
+
+impl Sheet {
+    fn heading(&mut self, text: &'static str) {
+        if !self.lines.is_empty() {
+            self.lines.push(Vec::new());
+        }
+        self.lines.push(vec![span(text, Role::Strong)]);
+    }
+
+    fn plain(&mut self, text: &str, role: Role) {
+        self.indented("  ", text, role);
+    }
+
+    fn under(&mut self, text: &str, role: Role) {
+        self.indented("    ", text, role);
+    }
+
+    fn indented(&mut self, indent: &'static str, text: &str, role: Role) {
+        let clean = crate::logs::sanitise(text);
+        for row in wrap(&clean, self.width.saturating_sub(indent.len())) {
+            self.lines
+                .push(vec![span(indent, role), span(row.to_owned(), role)]);
+        }
+    }
+
+    fn marked(&mut self, mark: &'static str, mark_role: Role, text: &str, role: Role) {
+        let clean = crate::logs::sanitise(text);
+        for (n, row) in wrap(&clean, self.width.saturating_sub(4))
+            .into_iter()
+            .enumerate()
+        {
+            let lead = if n == 0 { mark } else { " " };
+            self.lines.push(vec![
+                span("  ", Role::Text),
+                span(lead, mark_role),
+                span(" ", Role::Text),
+                span(row.to_owned(), role),
+            ]);
+        }
+    }
+}

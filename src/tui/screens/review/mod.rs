@@ -1,0 +1,366 @@
+//! One submission, read before it is decided: the Dockerfile with its findings at their lines, and all that stands
+//! beside it.
+
+mod dossier;
+mod draw;
+mod facts;
+mod source;
+
+use std::collections::BTreeSet;
+
+use ratatui::layout::Rect;
+
+pub use dossier::Dossier;
+
+use super::popup::{Deciding, Popup};
+use super::{Out, Scene, Screen};
+use crate::model::decision::Verdict;
+use crate::model::{State, SubmissionId};
+use crate::tui::action::Action;
+use crate::tui::ink::Line;
+use crate::tui::message::{Effect, Request};
+use crate::tui::theme::Glyphs;
+use crate::tui::widgets::cursor::{Cursor, Scroll};
+use source::Source;
+
+/// The parts of the screen that keys can belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Pane {
+    #[default]
+    Source,
+    Findings,
+    Facts,
+}
+
+const PANES: [Pane; 3] = [Pane::Source, Pane::Findings, Pane::Facts];
+
+/// The review of one submission.
+#[derive(Debug, Default)]
+pub struct Review {
+    id: Option<SubmissionId>,
+    dossier: Option<Box<Dossier>>,
+    error: Option<String>,
+    asked: bool,
+    pane: Pane,
+    diff: bool,
+    source: Source,
+    at: Scroll,
+    finding: Cursor,
+    stepped: bool,
+    unfolded: BTreeSet<usize>,
+    facts: Vec<Line<'static>>,
+    facts_width: u16,
+    facts_at: Scroll,
+    search: String,
+    glyphs: Option<&'static Glyphs>,
+}
+
+impl Review {
+    /// What is reviewed.
+    pub const fn id(&self) -> Option<SubmissionId> {
+        self.id
+    }
+
+    /// Whether there is anything to be seen of it.
+    pub const fn is_known(&self) -> bool {
+        self.dossier.is_some()
+    }
+
+    /// Turns to another submission.
+    pub fn open(&mut self, id: SubmissionId, glyphs: &'static Glyphs) {
+        if self.id != Some(id) {
+            *self = Self {
+                id: Some(id),
+                ..Self::default()
+            };
+        }
+        self.glyphs = Some(glyphs);
+    }
+
+    /// Asks for everything again.
+    pub fn outdate(&mut self) {
+        self.asked = false;
+    }
+
+    /// Takes an answer.
+    pub fn answered(&mut self, id: SubmissionId, result: Result<Box<Dossier>, String>) {
+        if self.id != Some(id) {
+            return;
+        }
+        match result {
+            Ok(dossier) => {
+                let same = self.dossier.as_ref().is_some_and(|old| {
+                    old.page.dockerfile == dossier.page.dockerfile
+                        && old.page.findings == dossier.page.findings
+                });
+                if !same {
+                    self.source.forget();
+                }
+                self.facts.clear();
+                self.diff &= dossier.changes.is_some();
+                self.dossier = Some(dossier);
+                self.error = None;
+            }
+            Err(error) => self.error = Some(error),
+        }
+    }
+
+    /// What is searched for.
+    pub fn search_text(&self) -> &str {
+        &self.search
+    }
+
+    /// Searches, and goes to the first match from here on.
+    pub fn search_for(&mut self, needle: &str, scene: Scene, out: &mut Out) {
+        needle.clone_into(&mut self.search);
+        self.pane = Pane::Source;
+        if needle.is_empty() {
+            return;
+        }
+        let matches = self.matches();
+        let found = matches
+            .iter()
+            .find(|&&row| row >= self.at.top)
+            .or(matches.first());
+        match found {
+            Some(&row) => {
+                self.at
+                    .show(row, self.parts(scene.body).source.height.into());
+                out.say(format!(
+                    "{} of \"{needle}\"",
+                    crate::tui::figures::count(matches.len() as u64, "line")
+                ));
+            }
+            None => out.warn(format!("nothing holds \"{needle}\"")),
+        }
+    }
+
+    fn matches(&self) -> Vec<usize> {
+        match &self.dossier {
+            Some(dossier) if !self.search.is_empty() => self.source.matching(dossier, &self.search),
+            _ => Vec::new(),
+        }
+    }
+
+    /// To the next match or finding after the top row, or the one before it.
+    fn step(&mut self, forward: bool, scene: Scene, out: &mut Out) {
+        if self.search.is_empty() {
+            let Some(dossier) = &self.dossier else { return };
+            let findings = dossier.page.findings.len();
+            if findings == 0 {
+                out.say("lint found nothing");
+                return;
+            }
+            // The first step goes to the first finding, not past it.
+            let by = match (forward, self.stepped) {
+                (true, false) => 0,
+                (true, true) => 1,
+                (false, _) => findings - 1,
+            };
+            self.stepped = true;
+            self.finding.at = (self.finding.at + by) % findings;
+            self.show_finding(self.parts(scene.body));
+            return;
+        }
+        let matches = self.matches();
+        let next = if forward {
+            matches
+                .iter()
+                .find(|&&row| row > self.at.top)
+                .or(matches.first())
+        } else {
+            matches
+                .iter()
+                .rev()
+                .find(|&&row| row < self.at.top)
+                .or(matches.last())
+        };
+        match next {
+            Some(&row) => self.at.top = row,
+            None => out.warn(format!("nothing holds \"{}\"", self.search)),
+        }
+    }
+
+    fn show_finding(&mut self, parts: Parts) {
+        let height = usize::from(parts.source.height);
+        self.diff = false;
+        if let Some(dossier) = &self.dossier {
+            self.source.lay_out(dossier, parts.source.width, false);
+        }
+        if let Some(row) = self.source.row_of(self.finding.at) {
+            self.at.top = row.saturating_sub(height / 3);
+        }
+    }
+
+    fn decide(&self, verdict: Verdict, out: &mut Out) {
+        let Some(dossier) = &self.dossier else { return };
+        let row = &dossier.page.submission;
+        if row.state == State::Pending {
+            out.popup = Some(Popup::Deciding(Box::new(Deciding::new(
+                &dossier.page,
+                verdict,
+            ))));
+        } else {
+            out.warn(format!(
+                "#{} is {}: there is nothing to decide",
+                row.id, row.state
+            ));
+        }
+    }
+
+    fn move_in_pane(&mut self, action: Action, scene: Scene) -> bool {
+        let parts = self.parts(scene.body);
+        match self.pane {
+            // Lines are broken, not cut: there is nothing at the side.
+            Pane::Source if matches!(action, Action::Left | Action::Right) => false,
+            Pane::Source => {
+                self.at
+                    .moved(action, self.source.rows.len(), parts.source.height.into())
+            }
+            Pane::Findings => {
+                let findings = self.dossier.as_ref().map_or(0, |d| d.page.findings.len());
+                self.finding
+                    .moved(action, findings, parts.findings.height.into())
+            }
+            Pane::Facts if matches!(action, Action::Left | Action::Right) => false,
+            Pane::Facts => self
+                .facts_at
+                .moved(action, self.facts.len(), parts.facts.height.into()),
+        }
+    }
+}
+
+impl Screen for Review {
+    fn act(&mut self, action: Action, scene: Scene, out: &mut Out) {
+        if self.dossier.is_none() || self.move_in_pane(action, scene) {
+            return;
+        }
+        let pane = PANES
+            .iter()
+            .position(|p| *p == self.pane)
+            .unwrap_or_default();
+        match action {
+            Action::NextPane => self.pane = PANES[(pane + 1) % PANES.len()],
+            Action::PreviousPane => self.pane = PANES[(pane + PANES.len() - 1) % PANES.len()],
+            Action::Approve => self.decide(Verdict::Approve, out),
+            Action::Reject => self.decide(Verdict::Reject, out),
+            Action::Diff => self.toggle_diff(out),
+            Action::Fold if self.pane == Pane::Findings => self.toggle_fold(),
+            Action::Jump if self.pane == Pane::Findings => {
+                self.pane = Pane::Source;
+                self.show_finding(self.parts(scene.body));
+            }
+            Action::NextMatch => self.step(true, scene, out),
+            Action::PreviousMatch => self.step(false, scene, out),
+            Action::Cancel => self.search.clear(),
+            Action::Copy => {
+                if let Some(dossier) = &self.dossier {
+                    let row = &dossier.page.submission;
+                    out.copy(row.image.unwrap_or(row.context).to_string());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, scene: Scene, out: &mut Out) {
+        let Some(id) = self.id else { return };
+        if !self.asked {
+            self.asked = true;
+            out.effects.push(Effect::Ask(Request::Review(id)));
+        }
+        let parts = self.parts(scene.body);
+        let Some(dossier) = &self.dossier else { return };
+        self.source.lay_out(dossier, parts.source.width, self.diff);
+        self.at
+            .settle(self.source.rows.len(), parts.source.height.into());
+        self.finding
+            .settle(dossier.page.findings.len(), parts.findings.height.into());
+        self.show_chosen_finding(parts);
+        let Some(dossier) = &self.dossier else { return };
+        if let Some(glyphs) = self.glyphs
+            && (self.facts.is_empty() || self.facts_width != parts.facts.width)
+        {
+            self.facts_width = parts.facts.width;
+            self.facts = facts::facts(&dossier.page, glyphs, parts.facts.width.saturating_sub(1));
+        }
+        self.facts_at
+            .settle(self.facts.len(), parts.facts.height.into());
+    }
+
+    fn offers(&self, action: Action) -> bool {
+        let Some(dossier) = &self.dossier else {
+            return matches!(action, Action::Help | Action::Back);
+        };
+        match action {
+            Action::Approve | Action::Reject => dossier.page.submission.state == State::Pending,
+            Action::Diff => dossier.changes.is_some(),
+            Action::Jump | Action::Fold => {
+                self.pane == Pane::Findings && !dossier.page.findings.is_empty()
+            }
+            _ => true,
+        }
+    }
+
+    fn draw(&self, ink: &mut crate::tui::ink::Ink<'_>, scene: Scene) {
+        self.draw_all(ink, scene);
+    }
+}
+
+impl Review {
+    /// What is unfolded above the chosen finding must not push it out of sight.
+    fn show_chosen_finding(&mut self, parts: Parts) {
+        let Some(dossier) = &self.dossier else { return };
+        let findings = &dossier.page.findings;
+        let rows = |n: usize| {
+            self.finding_rows(n, &findings[n], parts.findings.width)
+                .len()
+        };
+        let chosen = self.finding.at;
+        let mut above: usize = (self.finding.top..chosen).map(rows).sum();
+        let mut top = self.finding.top;
+        while top < chosen && above + rows(chosen) > usize::from(parts.findings.height) {
+            above -= rows(top);
+            top += 1;
+        }
+        self.finding.top = top;
+    }
+
+    fn toggle_fold(&mut self) {
+        if !self.unfolded.remove(&self.finding.at) {
+            self.unfolded.insert(self.finding.at);
+        }
+    }
+
+    fn toggle_diff(&mut self, out: &mut Out) {
+        let Some(dossier) = &self.dossier else { return };
+        match &dossier.page.previous {
+            None => out.say(format!(
+                "{} has no submission before this one",
+                dossier.page.submission.slug
+            )),
+            Some(previous) => {
+                if dossier.page.dockerfile == previous.dockerfile {
+                    out.say(format!("the Dockerfile is the same as in #{}", previous.id));
+                    return;
+                }
+                self.diff = !self.diff;
+                self.pane = Pane::Source;
+                self.at = Scroll::default();
+            }
+        }
+    }
+}
+
+/// Where the parts are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Parts {
+    summary: Rect,
+    tabs: Rect,
+    source: Rect,
+    findings_head: Rect,
+    findings: Rect,
+    facts_head: Rect,
+    facts: Rect,
+    wide: bool,
+}

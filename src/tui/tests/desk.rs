@@ -1,0 +1,277 @@
+//! A desk with made-up rows.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::rows::*;
+use crate::model::view::{ModuleRow, QueueRow, ReviewPage};
+use crate::model::{Actor, Digest, Event, State, SubmissionId, Timestamp};
+use crate::tui::desk::{
+    Desk, EventPage, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Standing,
+};
+
+/// A desk.
+#[derive(Default)]
+pub struct Sample {
+    pub rows: Vec<QueueRow>,
+    pub pages: Vec<ReviewPage>,
+    pub modules: Vec<ModuleDetail>,
+    pub spools: Mutex<Vec<(SubmissionId, bool, Vec<Event>)>>,
+    pub error: Option<String>,
+    pub refuse: Option<String>,
+    pub rulings: Mutex<Vec<Ruling>>,
+    pub changes: AtomicU64,
+}
+
+impl Sample {
+    /// Nothing at all.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// One row that waits for review.
+    pub fn one() -> Self {
+        let mut only = row(12, "payments-api", State::Pending, 5);
+        (only.blocks, only.warnings) = (1, 2);
+        Self {
+            pages: vec![page(&only)],
+            rows: vec![only],
+            ..Self::default()
+        }
+    }
+
+    /// One row in every state, builds and modules.
+    pub fn many() -> Self {
+        let mut rows = vec![
+            row(12, "payments-api", State::Pending, 5),
+            row(13, "ledger", State::Pending, 2),
+            row(11, "images", State::Building, 12),
+            row(
+                10,
+                "search-index-of-everything-that-we-have",
+                State::Approved,
+                30,
+            ),
+            row(9, "mailer", State::Scanning, 45),
+            row(8, "frontend", State::Signing, 60),
+            row(7, "gateway", State::Published, 600),
+            row(6, "scraper", State::Failed, 1500),
+            row(5, "billing", State::Rejected, 3000),
+            row(4, "tryout", State::Withdrawn, 6000),
+            row(3, "legacy", State::Yanked, 90_000),
+        ];
+        (rows[0].blocks, rows[0].warnings) = (1, 2);
+        rows[1].claimed_by = Some("olga".into());
+        rows[3].position = Some(1);
+        rows[6].digest = Some(Digest::of("image"));
+        rows[7].error = Some("network disabled — connection refused to example.org".into());
+        rows[8].error = Some("The base is not one of ours; take node:20-slim.".into());
+        rows[10].digest = Some(Digest::of("old"));
+        let pages = rows.iter().map(page).collect();
+        Self {
+            pages,
+            rows,
+            modules: vec![
+                module(7, "gateway", State::Published),
+                module(2, "images", State::Published),
+                module(3, "legacy", State::Yanked),
+            ],
+            spools: Mutex::new(vec![
+                (SubmissionId(11), true, running()),
+                (SubmissionId(6), false, failed()),
+                (SubmissionId(7), false, published()),
+            ]),
+            ..Self::default()
+        }
+    }
+
+    /// So many rows that nobody could read them all.
+    pub fn crowd(count: i64) -> Self {
+        let rows = (0..count)
+            .map(|n| {
+                let mut row = row(
+                    n + 1,
+                    &format!("module-{n:06}"),
+                    State::ALL[(n % 10) as usize],
+                    n,
+                );
+                row.blocks = (n % 3) as u32;
+                row
+            })
+            .collect();
+        Self {
+            rows,
+            ..Self::default()
+        }
+    }
+
+    /// Nothing works.
+    pub fn broken() -> Self {
+        Self {
+            error: Some("the database /srv/flareo/flareo.db is locked by another process for more than 5 seconds; try again, and see `flareo doctor`".into()),
+            ..Self::default()
+        }
+    }
+
+    /// What strangers could send to do harm.
+    pub fn hostile() -> Self {
+        let mut desk = Self::one();
+        desk.rows[0].submitter = "m\x1b[2J\u{202e}yrollam".into();
+        desk.rows[0].error = Some("\x1b]0;owned\x07 漢字 ".repeat(40));
+        let page = &mut desk.pages[0];
+        page.submission.submitter = Actor::new("m\x1b[2Jallory");
+        page.submission.wishes.notes = "\x1b[31mred\x1b[0m \u{200b}hidden".repeat(30);
+        page.dockerfile = format!(
+            "FROM a\n\tRUN \x1b]52;c;ZXZpbA==\x07 \u{202e}live\u{202c}\n{}\n\nRUN \u{9b}2J",
+            "x漢".repeat(300)
+        );
+        page.findings[0].message = "\x1b[2J".repeat(100);
+        page.findings[1].span.line = 99_999;
+        page.findings[2].span.column = u32::MAX;
+        let mut events = running();
+        events.push(log(4, "\x1b[2J\x1b[H\x1b]0;owned\x07 \u{202e}evil"));
+        events.push(log(4, "漢".repeat(5000)));
+        *desk.spools.lock().unwrap() = vec![(SubmissionId(12), true, events)];
+        desk
+    }
+
+    fn ok(&self) -> Result<(), String> {
+        self.error.clone().map_or(Ok(()), Err)
+    }
+}
+
+fn module_row(detail: &ModuleDetail) -> ModuleRow {
+    let module = &detail.module;
+    ModuleRow {
+        slug: module.slug.clone(),
+        state: if module.yanked {
+            State::Yanked
+        } else {
+            State::Published
+        },
+        digest: module.digest,
+        submission: module.submission,
+        published_at: module.published_at,
+        bytes: module.bytes,
+        layers: module.layers,
+        packages: module.packages,
+        excepted: module.excepted,
+        signed: detail.signature.is_ok(),
+    }
+}
+
+impl Desk for Sample {
+    fn who(&self) -> Actor {
+        Actor::new("olga")
+    }
+
+    fn now(&self) -> Timestamp {
+        ago(0)
+    }
+
+    fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    fn standing(&self) -> Result<Standing, String> {
+        self.ok()?;
+        let counts = State::ALL
+            .into_iter()
+            .map(|state| {
+                (
+                    state,
+                    self.rows.iter().filter(|r| r.state == state).count() as u64,
+                )
+            })
+            .collect();
+        Ok(Standing { counts, workers: 1 })
+    }
+
+    fn queue(&self, filter: &QueueFilter, offset: u64, limit: usize) -> Result<QueuePage, String> {
+        self.ok()?;
+        let holds = |row: &&QueueRow| {
+            filter.scope.holds(row.state)
+                && format!("{} {} {} {}", row.slug, row.submitter, row.state, row.id)
+                    .contains(&filter.text)
+        };
+        let total = self.rows.iter().filter(holds).count() as u64;
+        let rows = self
+            .rows
+            .iter()
+            .filter(holds)
+            .skip(offset as usize)
+            .take(limit)
+            .cloned()
+            .collect();
+        Ok(QueuePage { total, rows })
+    }
+
+    fn review(&self, id: SubmissionId) -> Result<ReviewPage, String> {
+        self.ok()?;
+        self.pages
+            .iter()
+            .find(|page| page.submission.id == id)
+            .cloned()
+            .ok_or_else(|| format!("there is no submission #{id}"))
+    }
+
+    fn decide(&self, ruling: &Ruling) -> Result<String, String> {
+        self.ok()?;
+        self.rulings.lock().unwrap().push(ruling.clone());
+        match &self.refuse {
+            Some(why) => Err(why.clone()),
+            None => {
+                self.changes.fetch_add(1, Ordering::SeqCst);
+                Ok(format!("#{} is decided; it is 2nd in line", ruling.id))
+            }
+        }
+    }
+
+    fn events(&self, id: SubmissionId, from: u64, limit: usize) -> Result<EventPage, String> {
+        self.ok()?;
+        let spools = self.spools.lock().unwrap();
+        let Some((_, live, events)) = spools.iter().find(|(of, ..)| *of == id) else {
+            return Ok(EventPage {
+                end: true,
+                ..EventPage::default()
+            });
+        };
+        let from = from.min(events.len() as u64);
+        let page: Vec<_> = (from..)
+            .zip(events[from as usize..].iter().take(limit).cloned())
+            .collect();
+        let next = from + page.len() as u64;
+        Ok(EventPage {
+            attempt: 1,
+            events: page,
+            next,
+            end: next == events.len() as u64,
+            live: *live,
+        })
+    }
+
+    fn modules(&self, text: &str, offset: u64, limit: usize) -> Result<ModulePage, String> {
+        self.ok()?;
+        let holds = |m: &&ModuleDetail| m.module.slug.as_str().contains(text);
+        Ok(ModulePage {
+            total: self.modules.iter().filter(holds).count() as u64,
+            rows: self
+                .modules
+                .iter()
+                .filter(holds)
+                .skip(offset as usize)
+                .take(limit)
+                .map(module_row)
+                .collect(),
+        })
+    }
+
+    fn module(&self, id: SubmissionId) -> Result<ModuleDetail, String> {
+        self.ok()?;
+        self.modules
+            .iter()
+            .find(|m| m.module.submission == id)
+            .cloned()
+            .ok_or_else(|| format!("no module came from #{id}"))
+    }
+}

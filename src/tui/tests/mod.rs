@@ -1,0 +1,191 @@
+//! The console as a whole, without a terminal.
+
+mod budgets;
+mod desk;
+mod pictures;
+mod rows;
+mod terminal;
+mod walks;
+
+use std::sync::Arc;
+
+use super::session::Session;
+use super::{ExitReason, Options};
+use crate::model::decision::Verdict;
+use crate::model::{Digest, SubmissionId};
+use desk::Sample;
+
+fn open(desk: Sample, width: u16, height: u16) -> Session {
+    open_with(desk, "mono", width, height)
+}
+
+fn open_with(desk: Sample, theme: &str, width: u16, height: u16) -> Session {
+    let options = Options {
+        theme: theme.into(),
+        ascii: false,
+    };
+    Session::new(Arc::new(desk), &options, width, height).unwrap()
+}
+
+#[test]
+fn enter_leads_to_what_one_would_do_next() {
+    let mut session = open(Sample::many(), 80, 24);
+    session.press("enter").unwrap();
+    assert!(session.frame().text.contains("RUN curl"), "pending: review");
+    session.press("q j j enter").unwrap();
+    assert!(
+        session.frame().text.contains("following"),
+        "building: its log"
+    );
+    session.press("q").unwrap();
+    assert!(session.frame().text.contains("MODULE"));
+    session.press("q").unwrap();
+    assert_eq!(session.left(), Some(ExitReason::Quit));
+}
+
+#[test]
+fn an_approval_carries_what_was_read() {
+    let desk = Arc::new(Sample::many());
+    let mut session = Session::new(desk.clone(), &Options::default(), 80, 24).unwrap();
+    session.press("enter a").unwrap();
+    session.write("fine by me");
+    session.press("enter").unwrap();
+    let rulings = desk.rulings.lock().unwrap().clone();
+    let [ruling] = &rulings[..] else {
+        panic!("one ruling")
+    };
+    assert_eq!(
+        (ruling.id, ruling.version, ruling.verdict),
+        (SubmissionId(12), 3, Verdict::Approve)
+    );
+    assert_eq!(ruling.reason, "fine by me");
+    assert_eq!(
+        ruling.pins.values().collect::<Vec<_>>(),
+        [&Digest::of("base")]
+    );
+    assert!(
+        session
+            .frame()
+            .text
+            .contains("#12 is decided; it is 2nd in line")
+    );
+}
+
+#[test]
+fn a_rejection_needs_a_reason_and_a_yes() {
+    let desk = Arc::new(Sample::many());
+    let mut session = Session::new(desk.clone(), &Options::default(), 80, 24).unwrap();
+    session.press("enter x enter").unwrap();
+    assert!(session.frame().text.contains("A rejection needs a reason"));
+    session.write("No curl, please.");
+    session.press("enter").unwrap();
+    assert!(
+        session.frame().text.contains("Reject #12 payments-api?"),
+        "it names its target"
+    );
+    session.press("n").unwrap();
+    assert!(desk.rulings.lock().unwrap().is_empty());
+    assert!(
+        session.frame().text.contains("No curl, please."),
+        "no keeps what was written"
+    );
+    session.press("enter y").unwrap();
+    assert_eq!(desk.rulings.lock().unwrap()[0].reason, "No curl, please.");
+}
+
+#[test]
+fn a_refusal_keeps_the_reason_that_was_written() {
+    let desk = Sample {
+        refuse: Some("bob approved #12 a minute ago".into()),
+        ..Sample::many()
+    };
+    let mut session = open(desk, 80, 24);
+    session.press("enter a").unwrap();
+    session.write("looks good");
+    session.press("enter").unwrap();
+    let text = session.frame().text;
+    assert!(
+        text.contains("bob approved #12 a minute ago") && text.contains("looks good"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_filter_follows_while_it_is_written() {
+    let mut session = open(Sample::many(), 80, 24);
+    session.press("/").unwrap();
+    session.write("led");
+    assert!(session.frame().text.contains("ledger") && !session.frame().text.contains("payments"));
+    session.press("enter enter").unwrap();
+    assert!(session.frame().text.contains("#13 ledger"));
+    session.press("1 esc").unwrap();
+    assert!(session.frame().text.contains("payments"));
+}
+
+#[test]
+fn a_digest_is_copied_by_its_full_name() {
+    let mut session = open(Sample::many(), 80, 24);
+    session.press("4 y").unwrap();
+    assert_eq!(session.copied(), [Digest::of("gateway").to_string()]);
+    session.press("1 y").unwrap();
+    assert!(session.frame().text.contains("#12 has no image yet"));
+}
+
+#[test]
+fn what_changes_elsewhere_appears_and_the_chosen_row_stays_chosen() {
+    let desk = Arc::new(Sample::many());
+    let mut session = Session::new(desk.clone(), &Options::default(), 80, 24).unwrap();
+    session.press("1 3").unwrap();
+    session.press("1 j j 3").unwrap();
+    assert!(!session.frame().text.contains("the very last line"));
+    desk.spools.lock().unwrap()[0]
+        .2
+        .push(rows::log(4, "the very last line"));
+    desk.changes
+        .fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    session.settle();
+    assert!(session.frame().text.contains("#11 images"));
+}
+
+#[test]
+fn n_goes_from_finding_to_finding_and_from_match_to_match() {
+    let mut session = open(Sample::many(), 80, 16);
+    session.press("enter n n").unwrap();
+    assert!(session.frame().text.contains("NET01: curl"));
+    session.press("/").unwrap();
+    session.write("workdir");
+    session.press("enter").unwrap();
+    assert!(session.frame().text.contains("2 lines of \"workdir\""));
+    session.press("n esc").unwrap();
+    assert!(session.frame().text.contains("WORKDIR"));
+}
+
+#[test]
+fn a_log_beyond_memory_is_read_back() {
+    let desk = Sample::many();
+    let mut events = rows::running();
+    events.extend((0..60_000).map(|n| rows::log(4, format!("line number {n}"))));
+    let total = events.len();
+    *desk.spools.lock().unwrap() = vec![(SubmissionId(11), false, events)];
+    let mut session = open(desk, 80, 24);
+    session.press("j j 3").unwrap();
+    assert!(session.frame().text.contains("line number 59999"));
+    session.press("g").unwrap();
+    assert!(
+        session.frame().text.contains("a worker builds it"),
+        "the beginning is back"
+    );
+    for _ in 0..300 {
+        session.press("pgdn").unwrap();
+    }
+    assert!(session.frame().text.contains("below"));
+    session.press("G").unwrap();
+    assert!(session.frame().text.contains("line number 59999"));
+    for _ in 0..(total / 6) {
+        session.press("pgup").unwrap();
+    }
+    assert!(
+        session.frame().text.contains("a worker builds it"),
+        "scrolled all the way"
+    );
+}

@@ -1,0 +1,155 @@
+//! What the console looks like: every screen in every state that it can show.
+
+use super::desk::Sample;
+use super::{open, open_with};
+use crate::tui::session::Session;
+
+/// Compares with `snapshots/console/NAME.snap`, text and runs of style.
+fn keep(name: &str, session: &Session) {
+    let frame = session.frame();
+    let picture = format!("{}\n-- styles\n{}", frame.text, frame.styles);
+    insta::with_settings!({
+        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/console"),
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        insta::assert_snapshot!(name, picture);
+    });
+}
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 50)];
+
+/// One picture a size, after these keys.
+fn at_all_sizes(name: &str, desk: fn() -> Sample, keys: &str) {
+    for (width, height) in SIZES {
+        let mut session = open(desk(), width, height);
+        session.press(keys).unwrap();
+        keep(&format!("{name}-{width}x{height}"), &session);
+    }
+}
+
+#[test]
+fn the_queue() {
+    at_all_sizes("queue", Sample::many, "j j");
+}
+
+#[test]
+fn the_review() {
+    at_all_sizes("review", Sample::many, "enter");
+}
+
+#[test]
+fn the_build() {
+    at_all_sizes("build", Sample::many, "j j enter");
+}
+
+#[test]
+fn the_catalog() {
+    at_all_sizes("catalog", Sample::many, "4");
+}
+
+#[test]
+fn the_page_of_keys() {
+    at_all_sizes("help", Sample::many, "2 ?");
+}
+
+#[test]
+fn each_theme_once() {
+    for theme in ["dark", "light", "sixteen"] {
+        let mut session = open_with(Sample::many(), theme, 80, 24);
+        keep(&format!("theme-{theme}-queue"), &session);
+        session.press("enter").unwrap();
+        keep(&format!("theme-{theme}-review"), &session);
+        session.press("d").unwrap();
+        keep(&format!("theme-{theme}-changes"), &session);
+    }
+}
+
+#[test]
+fn other_states() {
+    let narrow = |name: &str, desk: Sample, keys: &str| {
+        let mut session = open(desk, 80, 24);
+        session.press(keys).unwrap();
+        keep(name, &session);
+    };
+    narrow("queue-empty", Sample::empty(), "");
+    narrow("queue-one", Sample::one(), "");
+    narrow("queue-crowd", Sample::crowd(100_000), "G k k k");
+    narrow("queue-error", Sample::broken(), "");
+    narrow("queue-scope-done", Sample::many(), "tab tab");
+    narrow("queue-hostile", Sample::hostile(), "");
+    narrow("catalog-empty", Sample::empty(), "4");
+    narrow("catalog-error", Sample::broken(), "4");
+    narrow("review-none", Sample::empty(), "2");
+    narrow("review-changes", Sample::many(), "enter d");
+    narrow("review-findings", Sample::many(), "enter tab j space");
+    narrow("review-facts", Sample::many(), "enter tab tab");
+    narrow("review-hostile", Sample::hostile(), "enter");
+    narrow("review-approve", Sample::many(), "enter a");
+    narrow("review-reject", Sample::many(), "enter x N o enter");
+    narrow("build-none", Sample::many(), "3");
+    narrow("build-failed", Sample::many(), "j j j j j j j enter");
+    narrow(
+        "build-published",
+        Sample::many(),
+        "j j j j j j enter tab j j",
+    );
+    narrow("build-hostile", Sample::hostile(), "3");
+}
+
+#[test]
+fn while_the_desk_has_not_answered() {
+    let desk = std::sync::Arc::new(Sample::many());
+    let session = Session::unsettled(desk, &super::Options::default(), 80, 24).unwrap();
+    keep("queue-loading", &session);
+}
+
+#[test]
+fn a_prompt_and_a_filter() {
+    let mut session = open(Sample::many(), 80, 24);
+    session.press("/").unwrap();
+    session.write("i");
+    keep("queue-prompt", &session);
+    session.write("zzz");
+    session.press("enter").unwrap();
+    keep("queue-nothing-matches", &session);
+}
+
+#[test]
+fn small_terminals() {
+    for (width, height) in [(39, 24), (80, 9), (1, 1), (40, 10), (60, 15)] {
+        for (screen, keys) in [
+            ("queue", ""),
+            ("review", "enter"),
+            ("build", "j j 3"),
+            ("catalog", "4"),
+        ] {
+            let mut session = open(Sample::many(), width, height);
+            session.press(keys).unwrap();
+            if width < 40 || height < 10 {
+                assert!(session.frame().text.lines().count() <= usize::from(height));
+                if (width, height) == (39, 24) && screen == "queue" {
+                    keep("too-small", &session);
+                }
+            } else {
+                keep(&format!("small-{screen}-{width}x{height}"), &session);
+            }
+        }
+    }
+}
+
+#[test]
+fn marks_of_ascii_only() {
+    let options = crate::tui::Options {
+        theme: "mono".into(),
+        ascii: true,
+    };
+    let mut session = Session::new(std::sync::Arc::new(Sample::many()), &options, 80, 24).unwrap();
+    for keys in ["", "enter", "d", "a", "esc 1 j j 3", "4", "?"] {
+        session.press(keys).unwrap();
+        let text = session.frame().text;
+        // What strangers wrote stays as they wrote it.
+        let ours = text.replace(['…', '—'], "");
+        assert!(ours.is_ascii(), "{keys}: {text}");
+    }
+}

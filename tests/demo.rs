@@ -1,0 +1,131 @@
+//! The demo: the same every time, and each of its scenes as it should look.
+
+use flareo::demo::{self, Ending, Scene, Stage};
+
+use crate::support::{FLAREO, can_build};
+
+fn play(width: u16, height: u16) -> Option<(Vec<Ending>, Vec<Scene>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = match Stage::seed_in(folder.path(), true, FLAREO.into()) {
+        Ok(stage) => stage,
+        Err(error @ demo::DemoError::Base(_)) => {
+            println!("skipped: {error}");
+            return None;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let mut scenes = Vec::new();
+    let endings = demo::play(&stage, width, height, &mut |scene| scenes.push(scene)).unwrap();
+    Some((endings, scenes))
+}
+
+/// Digests and sizes are those of the host's own tools: other hosts have other ones, of the same length.
+fn snapshot_settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
+
+/// Takes out of a frame what belongs to the host, keeping every column where it is.
+fn of_any_host(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let run = rest
+            .chars()
+            .take_while(|c| matches!(c, '0'..='9' | 'a'..='f'))
+            .count();
+        let has_digit = rest[..run].chars().any(|c| c.is_ascii_digit());
+        if run >= 8 && has_digit {
+            out.push_str(&"#".repeat(run));
+            rest = &rest[run..];
+            continue;
+        }
+        let step = run.max(1);
+        let end = rest
+            .char_indices()
+            .nth(step)
+            .map_or(rest.len(), |(at, _)| at);
+        out.push_str(&rest[..end]);
+        rest = &rest[end..];
+    }
+    sizes(&out)
+}
+
+/// Sizes, as in `12.3 MiB`, and counts of packages.
+fn sizes(text: &str) -> String {
+    text.lines()
+        .map(|line| {
+            let host_figure = [" KiB", " MiB", " kB", " MB", " packages", " layers"]
+                .iter()
+                .any(|unit| line.contains(unit));
+            let of_host: String = if host_figure {
+                line.chars()
+                    .map(|c| if c.is_ascii_digit() { '#' } else { c })
+                    .collect()
+            } else {
+                line.to_owned()
+            };
+            format!("{of_host}\n")
+        })
+        .collect()
+}
+
+#[test]
+fn two_runs_in_two_folders_print_the_same_digests() {
+    if !can_build() {
+        return;
+    }
+    let Some((first, _)) = play(120, 40) else {
+        return;
+    };
+    let Some((second, _)) = play(120, 40) else {
+        return;
+    };
+    assert_eq!(first, second);
+    let states: Vec<_> = first
+        .iter()
+        .map(|e| (e.slug.as_str(), e.state.as_str()))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("greeter", "published"),
+            ("weather", "rejected"),
+            ("metrics", "failed"),
+            ("shop", "failed")
+        ]
+    );
+    assert!(first[0].digest.is_some());
+    assert_eq!(
+        first[2].error.as_deref(),
+        Some("network disabled — connection refused to settings.metrics.example")
+    );
+    assert_eq!(
+        first[3].error.as_deref(),
+        Some("Trivy found CRITICAL CVEs: CVE-2019-10744 in lodash")
+    );
+}
+
+#[test]
+fn each_scene_looks_as_it_should() {
+    if !can_build() {
+        return;
+    }
+    for (width, height) in [(80, 24), (120, 40), (200, 50)] {
+        let Some((_, scenes)) = play(width, height) else {
+            return;
+        };
+        for scene in scenes {
+            let name = format!("demo-{}-{width}x{height}", scene.name);
+            let picture = format!(
+                "{}\n--- styles\n{}",
+                of_any_host(&scene.frame.text),
+                scene.frame.styles
+            );
+            snapshot_settings().bind(|| insta::assert_snapshot!(name.as_str(), picture));
+        }
+    }
+}

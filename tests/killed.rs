@@ -1,0 +1,190 @@
+//! `kill -9` of a worker in each state: the next worker finishes the row, once.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Command;
+
+use flareo::config::Paths;
+use flareo::model::event::{Cancel, Happening};
+use flareo::model::{Actor, Event, Policy, State};
+use flareo::pipeline::{Settings, Site};
+
+use crate::support::{FLAREO, REVIEWER, SUBMITTER, Scene, can_build};
+use crate::vulnerabilities;
+
+/// Set in the process that is to die: the state folder and the state in which it does.
+const DOOM: &str = "FLAREO_TEST_DOOM";
+
+fn site(state: &std::path::Path) -> Site {
+    let mut policy = Policy::default();
+    policy.scan.scanner = flareo::model::policy::ScannerChoice::Embedded;
+    let mut settings = Settings::new(Paths::at(state), policy, Actor::worker());
+    settings.program = FLAREO.into();
+    Site::open(settings).unwrap()
+}
+
+/// Not a test by itself: the worker that kills itself, started by the test below.
+#[test]
+fn doomed_worker() {
+    let Ok(doom) = std::env::var(DOOM) else {
+        return;
+    };
+    let (word, state) = doom.split_once(' ').unwrap();
+    let word: State = word.parse().unwrap();
+    let site = site(std::path::Path::new(state));
+    let watcher = |event: &Event| {
+        let now = match &event.what {
+            // In the middle of the step, not before it.
+            Happening::Log { text, .. } => word == State::Building && text == "in the middle",
+            Happening::State { state } => *state == word && word != State::Building,
+            _ => false,
+        };
+        if now {
+            let me = rustix::process::getpid();
+            let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
+        }
+    };
+    let _ = site.work_pass(&watcher, &Cancel::default());
+}
+
+#[test]
+fn a_worker_killed_in_any_state_is_followed_by_one_that_finishes_the_row_once() {
+    if !can_build() {
+        return;
+    }
+    let scene = Scene::new();
+    let Some(rootfs) = vulnerabilities::small_debian(&scene.path("rootfs")) else {
+        return;
+    };
+    scene.base("debian:12-slim", &rootfs);
+    vulnerabilities::install(&scene.state().join("trivy"));
+    std::fs::write(
+        scene.state().join("policy.toml"),
+        "[scan]\nscanner = \"embedded\"\n",
+    )
+    .unwrap();
+    for state in [
+        State::Approved,
+        State::Building,
+        State::Scanning,
+        State::Signing,
+    ] {
+        let slug = format!("killed-{state}");
+        let dockerfile = format!(
+            "FROM debian:12-slim\nRUN echo in the middle && sleep 1 && echo {state} > /made\nCMD [\"sh\"]\n"
+        );
+        scene.write(&format!("{slug}/Dockerfile"), dockerfile);
+        let published = scene.json(
+            SUBMITTER,
+            [
+                "publish",
+                scene.path(&slug).to_str().unwrap(),
+                "--slug",
+                &slug,
+            ],
+        );
+        let id = published["id"].to_string();
+        scene.ok(REVIEWER, ["review", &id, "approve"]);
+
+        let died = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "killed::doomed_worker", "--nocapture"])
+            .env(DOOM, format!("{state} {}", scene.state().display()))
+            .output()
+            .unwrap();
+        assert_eq!(
+            died.status.signal(),
+            Some(9),
+            "{state}: {}",
+            String::from_utf8_lossy(&died.stdout)
+        );
+        let left = scene.json("root", ["show", &id]);
+        assert_eq!(
+            left["submission"]["state"],
+            state.word(),
+            "the row stands where its worker died"
+        );
+
+        let begun = std::time::Instant::now();
+        let batch = scene.run("root", ["--batch"]);
+        assert_eq!(batch.code(), 0, "{state}: {batch:?}");
+        println!(
+            "{state}: finished {:.1} s after the kill",
+            begun.elapsed().as_secs_f64()
+        );
+        let done = scene.json("root", ["show", &id]);
+        assert_eq!(done["submission"]["state"], "published", "{done}");
+    }
+    let modules = scene.json("root", ["module", "list"]);
+    assert_eq!(
+        modules.as_array().unwrap().len(),
+        4,
+        "each row once: {modules}"
+    );
+    let log = scene.json("root", ["audit", "log", "--limit", "1000"]);
+    let published = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|e| e["action"] == "submission.publish")
+        .count();
+    assert_eq!(published, 4);
+    scene.ok("root", ["audit", "verify"]);
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    assert!(
+        !mounts.contains(scene.state().to_str().unwrap()),
+        "a mount was left behind: {mounts}"
+    );
+}
+
+#[test]
+fn two_batches_at_once_share_the_work() {
+    if !can_build() {
+        return;
+    }
+    let scene = Scene::new();
+    let Some(rootfs) = vulnerabilities::small_debian(&scene.path("rootfs")) else {
+        return;
+    };
+    scene.base("debian:12-slim", &rootfs);
+    vulnerabilities::install(&scene.state().join("trivy"));
+    std::fs::write(
+        scene.state().join("policy.toml"),
+        "[scan]\nscanner = \"embedded\"\n",
+    )
+    .unwrap();
+    for n in 0..6 {
+        let slug = format!("shared-{n}");
+        scene.write(
+            &format!("{slug}/Dockerfile"),
+            format!("FROM debian:12-slim\nRUN echo {n} > /made\nCMD [\"sh\"]\n"),
+        );
+        let published = scene.json(
+            SUBMITTER,
+            [
+                "publish",
+                scene.path(&slug).to_str().unwrap(),
+                "--slug",
+                &slug,
+            ],
+        );
+        scene.ok(
+            REVIEWER,
+            ["review", &published["id"].to_string(), "approve"],
+        );
+    }
+    let workers: Vec<_> = (0..3)
+        .map(|_| scene.command("root").arg("--batch").spawn().unwrap())
+        .collect();
+    for mut worker in workers {
+        assert!(worker.wait().unwrap().success());
+    }
+    let modules = scene.json("root", ["module", "list"]);
+    assert_eq!(modules.as_array().unwrap().len(), 6, "{modules}");
+    let log = scene.json("root", ["audit", "log", "--limit", "1000"]);
+    let begun = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|e| e["action"] == "submission.build")
+        .count();
+    assert_eq!(begun, 6, "no row was built twice");
+}
