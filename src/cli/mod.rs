@@ -24,9 +24,11 @@ mod show;
 mod verify;
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
+use serde_json::json;
 
 use crate::config::{self, Paths};
 use crate::pipeline::{Settings, Site, SiteError};
@@ -48,13 +50,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             // `--help` and `--version` are answers too: clap prints them and says which exit code they mean.
             let code = u8::try_from(answer.exit_code()).unwrap_or(2);
             return match answer.print() {
-                Ok(()) => ExitCode::from(code),
-                Err(_) => ExitCode::from(2),
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => ExitCode::from(3),
+                _ => ExitCode::from(code),
             };
         }
     };
     let output = Output::new(arguments.format, arguments.color);
-    match dispatch(&arguments, &output) {
+    let answer = dispatch(&arguments, &output);
+    match answer.and_then(|code| output.lost().map_or(Ok(code), Err)) {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);
@@ -68,20 +71,18 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
     match &arguments.command {
         Some(Command::Help { topic }) => return help::run(topic.as_deref(), output),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(
-                *shell,
-                &mut Arguments::command(),
-                "flareo",
-                &mut std::io::stdout(),
-            );
+            // Made in memory: it panics where it can't write.
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "flareo", &mut script);
+            output.say(String::from_utf8_lossy(&script).trim_end());
             return Ok(ExitCode::SUCCESS);
         }
         Some(Command::Man) => {
             let page = clap_mangen::Man::new(Arguments::command());
-            return match page.render(&mut std::io::stdout()) {
-                Ok(()) => Ok(ExitCode::SUCCESS),
-                Err(error) => Err(SiteError::host(error)),
-            };
+            let mut text = Vec::new();
+            page.render(&mut text).map_err(SiteError::host)?;
+            output.say(String::from_utf8_lossy(&text).trim_end());
+            return Ok(ExitCode::SUCCESS);
         }
         Some(Command::Demo { headless }) => return demo::run(*headless, output),
         _ => {}
@@ -111,6 +112,11 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
         Command::Verify { target, key } => verify::run(&site, target, key.as_deref(), output),
         Command::Init => {
             let public = site.init()?;
+            if output.json() {
+                let state = site.paths().state().display().to_string();
+                output.document(&json!({ "state_dir": state, "public_key": public }))?;
+                return Ok(ExitCode::SUCCESS);
+            }
             output.say(&format!(
                 "{}\nstate folder: {}",
                 public.trim_end(),
