@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use super::output::{Output, Role, role_of, size, time};
 use crate::lint::Report;
 use crate::logs::sanitise;
-use crate::model::SubmissionId;
 use crate::model::decision::Verdict;
+use crate::model::{State, SubmissionId};
 use crate::pipeline::{Site, SiteError};
 use crate::review::{self, Change};
 
@@ -92,6 +92,13 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
                 sanitise(&decision.by.0),
                 time(decision.at)
             ),
+        );
+    }
+    let approved = page.decisions.last().map(|d| d.verdict) == Some(Verdict::Approve);
+    if row.state == State::Pending && approved {
+        fact(
+            "void",
+            "what was approved has changed since: it waits for a reviewer again (`flareo audit log`)".into(),
         );
     }
     output.say("");
