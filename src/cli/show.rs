@@ -98,7 +98,10 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
     if row.state == State::Pending && approved {
         fact(
             "void",
-            "what was approved has changed since: it waits for a reviewer again (`flareo audit log`)".into(),
+            format!(
+                "what was approved changed before it was built: a reviewer decides again (`flareo audit log --submission {}` says what)",
+                row.id
+            ),
         );
     }
     output.say("");
