@@ -31,6 +31,7 @@ use clap::{CommandFactory as _, Parser as _};
 use serde_json::json;
 
 use crate::config::{self, Paths};
+use crate::model::Policy;
 use crate::pipeline::{Settings, Site, SiteError};
 use crate::{access, engine, sandbox};
 use arguments::{Arguments, Command};
@@ -88,6 +89,10 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
         _ => {}
     }
     let site = open(arguments)?;
+    if matches!(arguments.command, Some(Command::Worker)) && !arguments.batch {
+        let policy = || policy(&paths(arguments)?, arguments);
+        return batch::stay(site, &policy, &|| open(arguments), output);
+    }
     if arguments.batch {
         if arguments.command.is_some() {
             return Err(SiteError::usage(
@@ -124,19 +129,26 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
             ));
             Ok(ExitCode::SUCCESS)
         }
-        Command::Worker => batch::stay(&site, output),
         Command::Audit(audit) => audit::run(&site, audit, output),
         Command::Doctor => doctor::run(&site, output),
         Command::Help { .. }
         | Command::Completions { .. }
         | Command::Man
+        | Command::Worker
         | Command::Demo { .. } => Ok(ExitCode::SUCCESS),
     }
 }
 
 fn open(arguments: &Arguments) -> Result<Site, SiteError> {
-    let paths = Paths::find(arguments.state_dir.as_deref()).map_err(SiteError::host)?;
-    let policy = config::load(&paths, arguments.config.as_deref())
-        .map_err(|e| SiteError::usage(e.to_string()))?;
+    let paths = paths(arguments)?;
+    let policy = policy(&paths, arguments)?;
     Site::open(Settings::new(paths, policy, access::current()))
+}
+
+fn paths(arguments: &Arguments) -> Result<Paths, SiteError> {
+    Paths::find(arguments.state_dir.as_deref()).map_err(SiteError::host)
+}
+
+fn policy(paths: &Paths, arguments: &Arguments) -> Result<Policy, SiteError> {
+    config::load(paths, arguments.config.as_deref()).map_err(|e| SiteError::usage(e.to_string()))
 }
