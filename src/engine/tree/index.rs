@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use super::node::{Kind, Node};
 use crate::engine::tar::{Member, MemberKind};
-use crate::model::Digest;
+use crate::model::{Digest, foreign};
 
 /// A layer may hold this many entries.
 const ENTRIES_LIMIT: usize = 4_000_000;
@@ -100,11 +100,7 @@ pub enum MemberError {
 }
 
 fn shown(path: &[u8]) -> String {
-    let text = String::from_utf8_lossy(path);
-    text.chars()
-        .take(200)
-        .flat_map(char::escape_default)
-        .collect()
+    foreign::shown(&String::from_utf8_lossy(path), 200)
 }
 
 /// What a member does to the layer.
