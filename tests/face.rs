@@ -45,10 +45,10 @@ fn the_help_of_every_command() {
 #[test]
 fn every_topic_of_the_help_is_there_and_an_unknown_one_is_refused() {
     let scene = Scene::new();
-    for (topic, text) in flareo::cli::help::TOPICS {
+    for (topic, text) in flareo::pipeline::help::TOPICS {
         assert_eq!(
             scene.ok("root", ["help", topic]).out().trim_end(),
-            flareo::cli::help::plain(text).trim_end()
+            flareo::pipeline::help::plain(text).trim_end()
         );
     }
     let unknown = scene.run("root", ["help", "nothing"]);

@@ -1,4 +1,4 @@
-//! `flareo help TOPIC`: the texts of `data/help/`, the same in the terminal and in these docs.
+//! `flareo help TOPIC`: a topic of [`pipeline::help`](crate::pipeline::help), or what a command takes.
 
 use std::process::ExitCode;
 
@@ -7,41 +7,7 @@ use clap::CommandFactory as _;
 use super::arguments::Arguments;
 use super::output::{Output, Role};
 use crate::pipeline::SiteError;
-
-/// Declares every topic once: its page in these docs, and its entry in [`TOPICS`].
-macro_rules! topics {
-    ($($name:ident)*) => {
-        $(
-            #[doc = include_str!(concat!("../../data/help/", stringify!($name), ".md"))]
-            pub mod $name {}
-        )*
-
-        /// Every topic and its text in Markdown, in the order in which a newcomer would read them.
-        pub const TOPICS: &[(&str, &str)] = &[
-            $((stringify!($name), include_str!(concat!("../../data/help/", stringify!($name), ".md")))),*
-        ];
-    };
-}
-
-topics! { submitting reviewing bases building scanning signing policy }
-
-/// A text for a terminal: what stands between fences is indented instead.
-pub fn plain(markdown: &str) -> String {
-    let mut inside = false;
-    let mut out = String::new();
-    for line in markdown.lines() {
-        if line.starts_with("```") {
-            inside = !inside;
-            continue;
-        }
-        if inside && !line.is_empty() {
-            out.push_str("    ");
-        }
-        out.push_str(line);
-        out.push('\n');
-    }
-    out
-}
+use crate::pipeline::help::{TOPICS, plain};
 
 /// Prints a topic, a command's help, or the list of topics.
 pub(super) fn run(topic: Option<&str>, output: &Output) -> Result<ExitCode, SiteError> {

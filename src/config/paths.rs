@@ -79,6 +79,7 @@ impl Paths {
             self.snapshots(),
             self.logs(),
             self.keys(),
+            self.workers(),
             self.database_folder(),
         ] {
             let failed = |source| PathsError::Make {
@@ -133,6 +134,11 @@ impl Paths {
     /// Spools of builds.
     pub fn logs(&self) -> PathBuf {
         self.state.join("logs")
+    }
+
+    /// Workers that are alive: a locked file each.
+    pub fn workers(&self) -> PathBuf {
+        self.state.join("workers")
     }
 
     /// The signing key.

@@ -79,7 +79,7 @@ CMD ["weather", "--today"]
     )],
 };
 
-/// Reads well, but its script dials out: the sandbox refuses.
+/// Reads well, for where its script dials to stands in a file that no linter takes for code: the sandbox refuses.
 const PHONER: Sample = Sample {
     slug: "metrics",
     submitter: "cleo",
@@ -98,9 +98,11 @@ CMD ["bash", "./metrics.sh"]
         (
             "configure.sh",
             "echo 'configuring metrics'\n\
+             read -r settings < settings.conf\n\
              echo 'fetching the newest settings'\n\
-             exec 3<>/dev/tcp/settings.metrics.example/443 || exit 1\n",
+             exec 3<>\"$settings\" || exit 1\n",
         ),
+        ("settings.conf", "/dev/tcp/settings.metrics.example/443\n"),
         ("metrics.sh", "while sleep 60; do date; done\n"),
     ],
 };

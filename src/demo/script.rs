@@ -55,22 +55,28 @@ pub fn play(
     act.press("a")?;
     act.scene("approving", show);
     act.say("Two stages, no network, not root.")?;
+    act.expect("is approved")?;
     act.press("q")?;
     stage.pass(2);
 
-    // The second one installs from the network: approving it is refused, so it goes back with a reason.
+    // The second one installs from the network: the console says why that can't be approved, so it goes back.
     act.open("weather")?;
     act.scene("review-weather", show);
-    act.press("x")?;
+    act.press("a")?;
+    act.scene("blocked", show);
+    act.press("enter x")?;
     act.say("Vendor what you need: RUN has no network (lines 2 and 3).")?;
     act.press("y")?;
+    act.expect("is rejected")?;
     act.scene("rejected", show);
     act.press("q")?;
     stage.pass(2);
 
     for slug in ["metrics", "shop"] {
         act.open(slug)?;
-        act.press("a enter q")?;
+        act.press("a enter")?;
+        act.expect("is approved")?;
+        act.press("q")?;
         stage.pass(1);
     }
     act.scene("queue-decided", show);
@@ -148,6 +154,17 @@ impl Act {
         self.press("1 esc /")?;
         self.session.write(slug);
         self.press("enter enter")
+    }
+
+    /// A script whose keys went astray must not end as if all were well.
+    fn expect(&self, words: &str) -> Result<(), SiteError> {
+        let shown = self.session.frame().text;
+        if shown.contains(words) {
+            return Ok(());
+        }
+        Err(SiteError::host(format!(
+            "the demo's script expected the console to say `{words}`; it shows\n{shown}"
+        )))
     }
 
     fn scene(&mut self, name: &'static str, show: &mut dyn FnMut(Scene)) {

@@ -32,6 +32,16 @@ pub enum Verdict {
     Reject,
 }
 
+impl Verdict {
+    /// As in `ann approved it`.
+    pub const fn past(self) -> &'static str {
+        match self {
+            Self::Approve => "approved",
+            Self::Reject => "rejected",
+        }
+    }
+}
+
 /// One decision about one submission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {

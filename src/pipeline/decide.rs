@@ -6,7 +6,7 @@ use super::{Site, SiteError};
 use crate::model::decision::{Grant, Pins};
 use crate::model::submission::Lease;
 use crate::model::view::ReviewPage;
-use crate::model::{Failure, Submission, SubmissionId};
+use crate::model::{Failure, State, Submission, SubmissionId};
 use crate::store::{Move, OpenedReview, Transition};
 use crate::{notify, review};
 
@@ -144,11 +144,16 @@ fn check_seen(page: &ReviewPage, seen: Option<&Seen>) -> Result<(), SiteError> {
     let Some(seen) = seen else { return Ok(()) };
     let now = Seen::of(page);
     if now.version != seen.version {
-        let state = page.submission.state;
+        let row = &page.submission;
+        let what = match (row.state, page.decisions.last()) {
+            (State::Pending, _) | (_, None) => format!("it is {} now", row.state),
+            (_, Some(last)) => format!("{} {} it", last.by, last.verdict.past()),
+        };
         return Err(SiteError::busy(format!(
-            "submission {} has changed since you read it: it is {state} now",
-            page.submission.id
-        )));
+            "submission {} has changed since you read it: {what}",
+            row.id
+        ))
+        .help("look at it again"));
     }
     if now.pins != seen.pins {
         return Err(SiteError::refused(Failure::new(

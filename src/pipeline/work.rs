@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::holder::{self, Holder};
 use super::lease::{Hold, LEASE};
+use super::presence::{self, Presence};
 use super::recorder::{Recorder, Watcher};
 use super::stages::Stop;
 use super::{Site, SiteError};
@@ -39,6 +40,11 @@ impl Site {
     /// # Errors
     /// If the host fails; rows that were begun are left for the next worker.
     pub fn work_pass(&self, watcher: &dyn Watcher, cancel: &Cancel) -> Result<Pass, SiteError> {
+        let _there = Presence::show(&self.paths().workers()).map_err(SiteError::host)?;
+        self.pass(watcher, cancel)
+    }
+
+    fn pass(&self, watcher: &dyn Watcher, cancel: &Cancel) -> Result<Pass, SiteError> {
         let holder = Holder::this("worker");
         let mut pass = Pass::default();
         while !cancel.is_cancelled() {
@@ -66,8 +72,9 @@ impl Site {
     /// # Errors
     /// If the queue can't be used. What the host spoils for one row does not end the worker.
     pub fn work(&self, watcher: &dyn Watcher, cancel: &Cancel) -> Result<(), SiteError> {
+        let _there = Presence::show(&self.paths().workers()).map_err(SiteError::host)?;
         while !cancel.is_cancelled() {
-            if let Err(error) = self.work_pass(watcher, cancel)
+            if let Err(error) = self.pass(watcher, cancel)
                 && !cancel.is_cancelled()
             {
                 tracing::error!("{error}");
@@ -76,6 +83,11 @@ impl Site {
             wait(LOOK_EVERY, cancel);
         }
         Ok(())
+    }
+
+    /// How many workers are alive, also those that wait for work.
+    pub fn workers(&self) -> u32 {
+        presence::count(&self.paths().workers())
     }
 
     /// Carries one row as far as it goes. None if another worker took it over meanwhile.

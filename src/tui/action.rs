@@ -102,7 +102,7 @@ const SCREENS: &[Context] = &[Queue, Review, Build, Catalog];
 const PAGES: &[Context] = &[Queue, Review, Build, Catalog, Context::Help];
 const LISTS: &[Context] = &[Queue, Catalog];
 const TEXTS: &[Context] = &[Review, Build];
-const PANES: &[Context] = &[Queue, Review, Build];
+const PANES: &[Context] = &[Queue, Review, Build, Context::Help];
 const WRITING: &[Context] = &[Deciding, Prompt];
 const ASIDE: &[Context] = &[Queue, Review, Build, Catalog, Context::Help, Message];
 const ON_TOP: &[Context] = &[Confirm, Deciding, Prompt];
@@ -115,7 +115,7 @@ actions! {
     Diff        "review.diff"     ["d"], &[Review], "changes", "what changed since the previous submission";
     Follow      "build.follow"    ["f"], &[Build], "follow", "stay at the end of the log, or stop";
     Fold        "fold"            ["space"], &[Review], "unfold", "unfold or fold the chosen finding";
-    NextPane    "pane.next"       ["tab"], PANES, "pane", "next pane; in the queue: all, open, done";
+    NextPane    "pane.next"       ["tab"], PANES, "pane", "next pane; in the queue: all, open, done; in the help: next topic";
     PreviousPane "pane.previous"  ["backtab"], PANES, "", "previous pane";
     Filter      "filter"          ["/"], LISTS, "filter", "show only what holds a text";
     Search      "search"          ["/"], TEXTS, "search", "search";

@@ -1,21 +1,46 @@
 //! The console's desk over a real site.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::desk::{
     Desk, EventPage, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Standing,
 };
 use crate::logs::{SpoolReader, latest_attempt, spool_path};
 use crate::model::decision::Verdict;
+use crate::model::event::Happening;
 use crate::model::view::ReviewPage;
-use crate::model::{Actor, State, SubmissionId, Timestamp};
+use crate::model::{Actor, State, Submission, SubmissionId, Timestamp};
 use crate::pipeline::{Seen, Site, SiteError, Target};
 use crate::store::Changes;
+
+/// Spools that are kept open: the one that is followed, and a few to come back to.
+const SPOOLS: usize = 8;
+
+/// A worker writes a build's last lines after it has moved the row: so long they are waited for.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A site as the console sees it.
 pub struct SiteDesk {
     site: Site,
-    changes: Mutex<(Changes, u64)>,
+    news: Mutex<News>,
+    spools: Mutex<BTreeMap<SubmissionId, Arc<Mutex<Spool>>>>,
+}
+
+/// What was last seen of the site.
+struct News {
+    changes: Changes,
+    workers: u32,
+    count: u64,
+}
+
+/// The spool of a submission's latest attempt, with the index of what was read of it.
+struct Spool {
+    attempt: u32,
+    reader: SpoolReader,
+    /// Whether its last line was read: how the build ended.
+    ended: bool,
 }
 
 impl SiteDesk {
@@ -26,9 +51,53 @@ impl SiteDesk {
     pub fn new(site: &Site) -> Result<Self, SiteError> {
         Ok(Self {
             site: site.clone(),
-            changes: Mutex::new((site.queue().changes()?, 0)),
+            news: Mutex::new(News {
+                changes: site.queue().changes()?,
+                workers: site.workers(),
+                count: 0,
+            }),
+            spools: Mutex::default(),
         })
     }
+
+    /// The spool of the latest attempt at `id`, opened once; none if no attempt has begun.
+    fn spool(&self, id: SubmissionId) -> Result<Option<Arc<Mutex<Spool>>>, String> {
+        let logs = self.site.paths().logs();
+        let Some(attempt) = latest_attempt(&logs, id).map_err(text)? else {
+            return Ok(None);
+        };
+        let mut spools = held(&self.spools);
+        if let Some(spool) = spools.get(&id)
+            && held(spool).attempt == attempt
+        {
+            return Ok(Some(Arc::clone(spool)));
+        }
+        if spools.len() >= SPOOLS {
+            spools.pop_first();
+        }
+        let spool = Arc::new(Mutex::new(Spool {
+            attempt,
+            reader: SpoolReader::new(spool_path(&logs, id, attempt)),
+            ended: false,
+        }));
+        spools.insert(id, Arc::clone(&spool));
+        Ok(Some(spool))
+    }
+
+    /// Whether more may come to the spool of `row` after what was read.
+    fn goes_on(&self, row: &Submission, ended: bool) -> bool {
+        let just_now = || {
+            let age = self.site.clock().now().duration_since(row.updated_at);
+            age.unsigned_abs() < LAST_WORDS
+        };
+        row.state.is_work()
+            || (!ended && matches!(row.state, State::Failed | State::Published) && just_now())
+    }
+}
+
+/// What a mutex holds; a thread that panicked has left it in order, for nothing here is changed in two steps.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An error with what to do about it.
@@ -55,12 +124,15 @@ impl Desk for SiteDesk {
     }
 
     fn changes(&self) -> u64 {
-        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut news = held(&self.news);
         // A look that fails counts as a change: the question that follows will say what is wrong.
-        if changes.0.any().unwrap_or(true) {
-            changes.1 += 1;
+        let changed = news.changes.any().unwrap_or(true);
+        let workers = self.site.workers();
+        if changed || workers != news.workers {
+            news.workers = workers;
+            news.count += 1;
         }
-        changes.1
+        news.count
     }
 
     fn standing(&self) -> Result<Standing, String> {
@@ -70,7 +142,7 @@ impl Desk for SiteDesk {
                 .into_iter()
                 .map(|state| (state, counts.of(state)))
                 .collect(),
-            workers: self.site.queue().workers().map_err(text)?,
+            workers: self.site.workers(),
         })
     }
 
@@ -109,24 +181,25 @@ impl Desk for SiteDesk {
 
     fn events(&self, id: SubmissionId, from: u64, limit: usize) -> Result<EventPage, String> {
         let row = self.site.queue().submission(id).map_err(text)?;
-        let logs = self.site.paths().logs();
-        let live = row.state.is_work();
-        let Some(attempt) = latest_attempt(&logs, id).map_err(text)? else {
+        let Some(spool) = self.spool(id)? else {
             return Ok(EventPage {
                 end: true,
-                live,
+                live: row.state.is_work(),
                 ..EventPage::default()
             });
         };
-        let page = SpoolReader::new(spool_path(&logs, id, attempt))
-            .page(from, limit)
-            .map_err(text)?;
+        let mut spool = held(&spool);
+        let page = spool.reader.page(from, limit).map_err(text)?;
+        spool.ended |= page
+            .events
+            .last()
+            .is_some_and(|(_, event)| matches!(event.what, Happening::Result { .. }));
         Ok(EventPage {
-            attempt,
+            attempt: spool.attempt,
             events: page.events,
             next: page.next,
             end: page.end,
-            live,
+            live: self.goes_on(&row, spool.ended),
         })
     }
 

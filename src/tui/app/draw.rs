@@ -133,6 +133,7 @@ impl App {
             let label = match line.action {
                 Action::Back if context == Context::Queue => "leave",
                 Action::NextPane if context == Context::Queue => "all/open/done",
+                Action::NextPane if context == Context::Help => "topic",
                 _ => line.label,
             };
             let wide = columns(line.keys[0]) + 1 + columns(label) + 3;

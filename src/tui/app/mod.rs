@@ -256,7 +256,10 @@ impl App {
             }
             Action::Cancel if self.help.is_some() => self.help = None,
             Action::Dismiss => self.dismiss(),
-            Action::Filter | Action::Search => self.prompt = Some(Prompt::with(self.sought())),
+            Action::Filter | Action::Search => {
+                self.prompt = Some(Prompt::default());
+                self.prompt_changed(true);
+            }
             Action::Submit => self.submit(out),
             Action::NewLine => {
                 if let Some(Popup::Deciding(deciding)) = self.popups.last_mut() {
@@ -310,17 +313,6 @@ impl App {
             rest.retain(|s| *s != to);
             self.back = rest;
         }
-    }
-
-    /// What the screen filters by or searches for.
-    fn sought(&self) -> String {
-        match self.screen {
-            ScreenId::Queue => self.queue.filter_text(),
-            ScreenId::Catalog => self.catalog.filter_text(),
-            ScreenId::Review => self.review.search_text(),
-            ScreenId::Build => self.build.search_text(),
-        }
-        .to_owned()
     }
 
     /// Lists follow a filter as it is written; texts are searched when it is done.
@@ -412,7 +404,13 @@ impl App {
             }
             Answer::Review { id, result } => {
                 self.complain(self.review.is_known(), &result);
+                let before = self.review.state().filter(|_| self.review.id() == Some(id));
                 self.review.answered(id, result);
+                let elsewhere =
+                    before.and_then(|before| self.review.decided_elsewhere(before, &self.who));
+                if let Some(text) = elsewhere {
+                    self.overtaken(id, text);
+                }
             }
             Answer::Decided {
                 id,
@@ -438,6 +436,22 @@ impl App {
             }
             Answer::Module { id, result } => self.catalog.detailed(id, result),
         }
+    }
+
+    /// Somebody else has decided about `id`: whoever writes a reason for it now should know.
+    fn overtaken(&mut self, id: SubmissionId, text: String) {
+        for popup in &mut self.popups {
+            if let Popup::Deciding(deciding) = popup
+                && deciding.id() == id
+                && !deciding.sent
+            {
+                deciding.error = Some(text.clone());
+            }
+        }
+        self.note = Some(Note {
+            text,
+            role: Role::Warn,
+        });
     }
 
     /// Says what went wrong where the screen can't: an old picture stays, and nobody should take it for new.

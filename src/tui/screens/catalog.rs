@@ -63,11 +63,6 @@ impl Catalog {
         self.rows.total().is_some()
     }
 
-    /// What is filtered by.
-    pub fn filter_text(&self) -> &str {
-        &self.filter
-    }
-
     /// Shows only what holds `text`.
     pub fn filter_by(&mut self, text: &str) {
         if self.filter != text {

@@ -6,9 +6,9 @@ use ratatui::widgets::Widget as _;
 use ratatui_textarea::{TextArea, WrapMode};
 
 use crate::logs::sanitise;
-use crate::model::Severity;
 use crate::model::decision::{Pins, Verdict};
 use crate::model::view::ReviewPage;
+use crate::model::{Finding, Severity, SubmissionId};
 use crate::tui::action::Context;
 use crate::tui::desk::Ruling;
 use crate::tui::figures::count;
@@ -164,6 +164,11 @@ impl Deciding {
         self.text.insert_newline();
     }
 
+    /// Which submission it is about.
+    pub const fn id(&self) -> SubmissionId {
+        self.ruling.id
+    }
+
     fn reason(&self) -> String {
         self.text.lines().join("\n")
     }
@@ -268,30 +273,42 @@ impl Deciding {
     }
 }
 
-/// What an approval binds, and what speaks against it.
+/// What an approval binds, and what of the wishes it does not fulfil.
 fn facts(page: &ReviewPage) -> Vec<(String, Role)> {
+    let row = &page.submission;
     let mut facts = Vec::new();
-    let blocking: Vec<&str> = page
-        .findings
-        .iter()
-        .filter(|f| f.severity == Severity::Block)
-        .map(|f| f.rule.as_str())
-        .collect();
-    if !blocking.is_empty() {
-        let verb = if blocking.len() == 1 {
-            "blocks"
-        } else {
-            "block"
-        };
+    if let Some(minutes) = row.wishes.time_limit_minutes {
         facts.push((
             format!(
-                "{} {verb}: {}",
-                count(blocking.len() as u64, "finding"),
-                blocking.join(", ")
+                "Asks for {minutes} minutes, which this does not grant. The command line does: \
+                 flareo review {} approve --grant-time {minutes}m --reason …",
+                row.id
             ),
-            Role::Bad,
+            Role::Warn,
         ));
     }
+    facts.push((
+        format!(
+            "Binds context {}, its Dockerfile, {} and the policy. If any of them changes, the approval is void.",
+            row.context.short(),
+            count(page.pins.len() as u64, "pinned base"),
+        ),
+        Role::Dim,
+    ));
+    facts
+}
+
+/// Why the submission of `page` can't be approved from here, if that is so.
+pub fn obstacles(page: &ReviewPage) -> Option<Message> {
+    let row = &page.submission;
+    let blocking = || {
+        page.findings
+            .iter()
+            .filter(|f| f.severity == Severity::Block)
+    };
+    let mut parts: Vec<String> = blocking()
+        .map(|f| format!("{} at line {}: {}", f.rule, f.span.line, f.message))
+        .collect();
     let loose: Vec<&str> = page
         .pins
         .iter()
@@ -299,21 +316,32 @@ fn facts(page: &ReviewPage) -> Vec<(String, Role)> {
         .map(|p| p.written.as_str())
         .collect();
     if !loose.is_empty() {
-        facts.push((
-            format!("not in the cache: {}", loose.join(", ")),
-            Role::Warn,
+        parts.push(format!(
+            "not in the cache, so not to be pinned: {}",
+            loose.join(", ")
         ));
     }
-    let row = &page.submission;
-    facts.push((
+    if parts.is_empty() {
+        return None;
+    }
+    let foreign = |f: &Finding| f.rule == "BASE01";
+    let help = if blocking().any(|f| !foreign(f)) {
+        "What blocks can't be approved away: reject it with a reason (x), and the submitter sends it again.".to_owned()
+    } else if blocking().any(foreign) {
         format!(
-            "Binds context {}, its Dockerfile, {} and the policy. If any of them changes, the approval is void.",
-            row.context.short(),
-            count((page.pins.len() - loose.len()) as u64, "pinned base"),
-        ),
-        Role::Dim,
-    ));
-    facts
+            "A base outside the approved list can be granted to this submission alone, from the command line:\n\
+             flareo review {} approve --grant-base REFERENCE --reason …",
+            row.id
+        )
+    } else {
+        "Bring it into the cache, then approve:\nflareo base import REFERENCE SRC".to_owned()
+    };
+    parts.extend([String::new(), help]);
+    Some(Message {
+        title: format!("#{} {} can't be approved", row.id, row.slug),
+        text: parts.join("\n"),
+        role: Role::Bad,
+    })
 }
 
 fn draw_text(ink: &mut Ink<'_>, body: Rect, title: &str, role: Role, parts: &[(&str, Role)]) {

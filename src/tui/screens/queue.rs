@@ -67,11 +67,6 @@ impl Queue {
         self.rows.total().is_some()
     }
 
-    /// What is filtered by.
-    pub fn filter_text(&self) -> &str {
-        &self.filter.text
-    }
-
     /// Shows only what holds `text`.
     pub fn filter_by(&mut self, text: &str) {
         if self.filter.text != text {

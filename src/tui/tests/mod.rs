@@ -47,7 +47,7 @@ fn enter_leads_to_what_one_would_do_next() {
 fn an_approval_carries_what_was_read() {
     let desk = Arc::new(Sample::many());
     let mut session = Session::new(desk.clone(), &Options::default(), 80, 24).unwrap();
-    session.press("enter a").unwrap();
+    session.press("j enter a").unwrap();
     session.write("fine by me");
     session.press("enter").unwrap();
     let rulings = desk.rulings.lock().unwrap().clone();
@@ -56,7 +56,7 @@ fn an_approval_carries_what_was_read() {
     };
     assert_eq!(
         (ruling.id, ruling.version, ruling.verdict),
-        (SubmissionId(12), 3, Verdict::Approve)
+        (SubmissionId(13), 3, Verdict::Approve)
     );
     assert_eq!(ruling.reason, "fine by me");
     assert_eq!(
@@ -67,8 +67,51 @@ fn an_approval_carries_what_was_read() {
         session
             .frame()
             .text
-            .contains("#12 is decided; it is 2nd in line")
+            .contains("#13 is decided; it is 2nd in line")
     );
+}
+
+#[test]
+fn what_blocks_an_approval_is_said_before_anybody_writes_a_word() {
+    let desk = Arc::new(Sample::many());
+    let mut session = Session::new(desk.clone(), &Options::default(), 80, 24).unwrap();
+    session.press("enter a").unwrap();
+    let text = session.frame().text;
+    assert!(
+        text.contains("#12 payments-api can't be approved") && text.contains("NET01 at line 7"),
+        "{text}"
+    );
+    session.press("enter").unwrap();
+    assert!(desk.rulings.lock().unwrap().is_empty());
+    assert!(
+        session.frame().text.contains("RUN curl"),
+        "the review again"
+    );
+}
+
+#[test]
+fn a_filter_is_written_anew_each_time() {
+    let mut session = open(Sample::many(), 80, 24);
+    session.press("/").unwrap();
+    session.write("led");
+    session.press("enter /").unwrap();
+    session.write("mail");
+    assert!(session.frame().text.contains("mailer"));
+}
+
+#[test]
+fn the_page_of_help_has_the_topics_of_the_command_line() {
+    let mut session = open(Sample::many(), 80, 24);
+    session.press("? tab tab").unwrap();
+    let text = session.frame().text;
+    assert!(
+        text.contains("Reviewing") && text.contains("flareo review 12 claim"),
+        "{text}"
+    );
+    session.press("backtab backtab").unwrap();
+    assert!(session.frame().text.contains("leave at once"));
+    session.press("esc").unwrap();
+    assert!(session.frame().text.contains("MODULE"));
 }
 
 #[test]
@@ -96,16 +139,16 @@ fn a_rejection_needs_a_reason_and_a_yes() {
 #[test]
 fn a_refusal_keeps_the_reason_that_was_written() {
     let desk = Sample {
-        refuse: Some("bob approved #12 a minute ago".into()),
+        refuse: Some("bob approved #13 a minute ago".into()),
         ..Sample::many()
     };
     let mut session = open(desk, 80, 24);
-    session.press("enter a").unwrap();
+    session.press("j enter a").unwrap();
     session.write("looks good");
     session.press("enter").unwrap();
     let text = session.frame().text;
     assert!(
-        text.contains("bob approved #12 a minute ago") && text.contains("looks good"),
+        text.contains("bob approved #13 a minute ago") && text.contains("looks good"),
         "{text}"
     );
 }

@@ -85,7 +85,9 @@ fn other_states() {
     narrow("review-findings", Sample::many(), "enter tab j space");
     narrow("review-facts", Sample::many(), "enter tab tab");
     narrow("review-hostile", Sample::hostile(), "enter");
-    narrow("review-approve", Sample::many(), "enter a");
+    narrow("review-approve", Sample::many(), "j enter a");
+    narrow("review-blocked", Sample::many(), "enter a");
+    narrow("help-topic", Sample::many(), "? tab");
     narrow("review-reject", Sample::many(), "enter x N o enter");
     narrow("build-none", Sample::many(), "3");
     narrow("build-failed", Sample::many(), "j j j j j j j enter");

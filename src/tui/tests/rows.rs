@@ -153,8 +153,11 @@ pub fn page(row: &QueueRow) -> ReviewPage {
             version: 3,
         },
         dockerfile: DOCKERFILE.into(),
-        findings: findings(),
-        pins: vec![
+        findings: findings()
+            .into_iter()
+            .filter(|f| row.blocks > 0 || f.severity != Severity::Block)
+            .collect(),
+        pins: [
             BasePin {
                 written: "node:20-slim".into(),
                 reference: "node:20-slim".parse().unwrap(),
@@ -169,7 +172,10 @@ pub fn page(row: &QueueRow) -> ReviewPage {
                 approved: false,
                 line: 10,
             },
-        ],
+        ]
+        .into_iter()
+        .filter(|pin| row.blocks > 0 || pin.approved)
+        .collect(),
         decisions: vec![Decision {
             verdict: Verdict::Approve,
             by: Actor::new("olga"),

@@ -14,11 +14,6 @@ pub struct Prompt {
 }
 
 impl Prompt {
-    /// A line that begins with `text`.
-    pub const fn with(text: String) -> Self {
-        Self { text }
-    }
-
     /// What stands there.
     pub fn text(&self) -> &str {
         &self.text
@@ -62,7 +57,9 @@ mod tests {
 
     #[test]
     fn words_and_lines_can_be_taken_back() {
-        let mut prompt = Prompt::with("one two".into());
+        let mut prompt = Prompt {
+            text: "one two".into(),
+        };
         prompt.key(KeyEvent::new(KeyCode::Char('w'), KeyModifiers::CONTROL));
         assert_eq!(prompt.text(), "one ");
         prompt.insert("three\nfour");

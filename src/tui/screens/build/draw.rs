@@ -256,8 +256,8 @@ impl Build {
         let several = self
             .progress
             .steps
-            .windows(2)
-            .any(|pair| pair[0].stage != pair[1].stage);
+            .iter()
+            .any(|step| step.stage != self.progress.steps[0].stage);
         let indent = if several { "  " } else { "" };
         match row {
             StepRow::Stage(n) => {

@@ -102,11 +102,6 @@ impl Build {
         self.seen > 0
     }
 
-    /// What is searched for.
-    pub fn search_text(&self) -> &str {
-        &self.search
-    }
-
     /// Turns to the build of another submission.
     pub fn open(&mut self, id: SubmissionId, slug: Option<&str>) {
         if self.id != Some(id) {
@@ -205,7 +200,7 @@ impl Build {
         if from != self.seen {
             return;
         }
-        let running = self.running();
+        let present = self.present();
         for (at, event) in &page.events {
             self.progress.take(*at, &event.what);
             if let (true, Some(slug)) = (self.slug.is_empty(), &event.slug) {
@@ -220,28 +215,38 @@ impl Build {
         self.live = page.live;
         self.complete = page.end && !page.live;
         self.outdated = false;
-        // The chosen step goes with the running one, unless somebody looks at the steps.
-        if self.pane != Pane::Steps && self.running() != running {
+        // What is chosen goes with what happens, unless somebody looks at the steps.
+        if self.pane != Pane::Steps && self.present() != present {
             let rows = self.step_rows();
-            let last = self
-                .running()
-                .and_then(|n| rows.iter().position(|r| *r == StepRow::Step(n)));
-            self.step.at = last.unwrap_or(rows.len().saturating_sub(1));
+            let at = rows.iter().position(|row| Some(*row) == self.present());
+            self.step.at = at.unwrap_or(rows.len().saturating_sub(1));
         }
         self.settle_log(scene);
     }
 
-    /// The step that runs, or the last one that ran.
-    fn running(&self) -> Option<usize> {
-        self.progress.steps.len().checked_sub(1)
+    /// The row of what happens now, or happened last.
+    fn present(&self) -> Option<StepRow> {
+        if self.progress.sign.is_some() {
+            return Some(StepRow::Sign);
+        }
+        if self.progress.scan.is_some() {
+            return Some(StepRow::Scan);
+        }
+        let last = self.progress.steps.len().checked_sub(1)?;
+        Some(StepRow::Step(last))
     }
 
+    /// The steps by their numbers, though stages that don't need each other are built side by side.
     fn step_rows(&self) -> Vec<StepRow> {
         let steps = &self.progress.steps;
-        let several = steps.windows(2).any(|pair| pair[0].stage != pair[1].stage);
+        let mut order: Vec<usize> = (0..steps.len()).collect();
+        order.sort_by_key(|&n| steps[n].number);
+        let several = steps.iter().any(|step| step.stage != steps[0].stage);
         let mut rows = Vec::with_capacity(steps.len() + 4);
-        for (n, step) in steps.iter().enumerate() {
-            if several && (n == 0 || steps[n - 1].stage != step.stage) {
+        let mut stage = None;
+        for n in order {
+            if several && stage != Some(&steps[n].stage) {
+                stage = Some(&steps[n].stage);
                 rows.push(StepRow::Stage(n));
             }
             rows.push(StepRow::Step(n));

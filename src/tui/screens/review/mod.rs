@@ -12,10 +12,11 @@ use ratatui::layout::Rect;
 
 pub use dossier::Dossier;
 
-use super::popup::{Deciding, Popup};
+use super::popup::{Deciding, Popup, obstacles};
 use super::{Out, Scene, Screen};
 use crate::model::decision::Verdict;
-use crate::model::{State, SubmissionId};
+use crate::model::view::ReviewPage;
+use crate::model::{Actor, State, SubmissionId};
 use crate::tui::action::Action;
 use crate::tui::ink::Line;
 use crate::tui::message::{Effect, Request};
@@ -105,11 +106,6 @@ impl Review {
         }
     }
 
-    /// What is searched for.
-    pub fn search_text(&self) -> &str {
-        &self.search
-    }
-
     /// Searches, and goes to the first match from here on.
     pub fn search_for(&mut self, needle: &str, scene: Scene, out: &mut Out) {
         needle.clone_into(&mut self.search);
@@ -195,17 +191,43 @@ impl Review {
     fn decide(&self, verdict: Verdict, out: &mut Out) {
         let Some(dossier) = &self.dossier else { return };
         let row = &dossier.page.submission;
-        if row.state == State::Pending {
-            out.popup = Some(Popup::Deciding(Box::new(Deciding::new(
-                &dossier.page,
-                verdict,
-            ))));
-        } else {
+        if row.state != State::Pending {
+            let by = decided_by(&dossier.page).map_or_else(String::new, |by| format!(", by {by}"));
             out.warn(format!(
-                "#{} is {}: there is nothing to decide",
+                "#{} is {}{by}: there is nothing to decide",
                 row.id, row.state
             ));
+            return;
         }
+        let in_the_way = match verdict {
+            Verdict::Approve => obstacles(&dossier.page),
+            Verdict::Reject => None,
+        };
+        out.popup = Some(match in_the_way {
+            Some(message) => Popup::Message(message),
+            None => Popup::Deciding(Box::new(Deciding::new(&dossier.page, verdict))),
+        });
+    }
+
+    /// What somebody else has decided since `before`, in a sentence.
+    pub fn decided_elsewhere(&self, before: State, me: &Actor) -> Option<String> {
+        let page = &self.dossier.as_ref()?.page;
+        let row = &page.submission;
+        if before != State::Pending || row.state == State::Pending {
+            return None;
+        }
+        let last = page.decisions.last().filter(|last| last.by != *me)?;
+        Some(format!(
+            "{} {} #{} meanwhile",
+            last.by,
+            last.verdict.past(),
+            row.id
+        ))
+    }
+
+    /// Where the submission stands, as far as is known.
+    pub fn state(&self) -> Option<State> {
+        self.dossier.as_ref().map(|d| d.page.submission.state)
     }
 
     fn move_in_pane(&mut self, action: Action, scene: Scene) -> bool {
@@ -228,6 +250,11 @@ impl Review {
                 .moved(action, self.facts.len(), parts.facts.height.into()),
         }
     }
+}
+
+/// Who decided last.
+fn decided_by(page: &ReviewPage) -> Option<&Actor> {
+    page.decisions.last().map(|last| &last.by)
 }
 
 impl Screen for Review {

@@ -72,6 +72,7 @@ impl Source {
             };
             at.entry(line).or_default().push(n as u32);
         }
+        let severity = |n: u32| dossier.page.findings[n as usize].severity;
         for number in 1..=last.max(1) {
             let text = dossier.lines.get(number - 1);
             let parts = hard_parts(text, self.width);
@@ -92,11 +93,18 @@ impl Source {
                     let whole =
                         from == columns(text) - columns(text.trim_start()) && to >= columns(text);
                     if !whole && from >= passed && from < passed + wide && to > from {
-                        self.rows.push(Row::Mark {
-                            finding,
-                            from: (from - passed) as u16,
-                            to: (to - passed).min(wide) as u16,
-                        });
+                        let (from, to) = ((from - passed) as u16, (to - passed).min(wide) as u16);
+                        // One mark for all that is said of one place.
+                        let same = |row: &Row| matches!(row, Row::Mark { from: f, to: t, .. } if (*f, *t) == (from, to));
+                        if !self.rows.last().is_some_and(same) {
+                            self.rows.push(Row::Mark { finding, from, to });
+                        } else if let Some(Row::Mark {
+                            finding: marked, ..
+                        }) = self.rows.last_mut()
+                            && severity(finding) > severity(*marked)
+                        {
+                            *marked = finding;
+                        }
                     }
                 }
                 passed += wide;
