@@ -37,7 +37,9 @@ mod tests {
     #[test]
     fn users_are_read_and_broken_lines_passed_over() {
         let text = "# who\nroot:x:0:0:root:/root:/bin/sh\nbroken\n+::::::\nnode:x:1000:1001::/home/node:\n";
-        let read: Vec<_> = users(text).map(|u| (u.name, u.uid, u.gid, u.home)).collect();
+        let read: Vec<_> = users(text)
+            .map(|u| (u.name, u.uid, u.gid, u.home))
+            .collect();
         assert_eq!(
             read,
             [("root", 0, 0, "/root"), ("node", 1000, 1001, "/home/node")]
