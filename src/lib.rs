@@ -11,6 +11,8 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`model`] | plain types that every room speaks; no I/O |
+//! | [`ustar`] | the tar format: what stands in a header, and one way to write it |
+//! | [`durable`] | files that are whole or not there |
 //! | [`config`] | `policy.toml`, paths, layers of settings |
 //! | [`access`] | who is at the keyboard |
 //! | [`store`] | the queue in SQLite, its migrations, leases, the audit chain |
@@ -32,7 +34,8 @@
 //!
 //! ## Who may import whom
 //!
-//! `model ← {store, oci, logs, dockerfile, config, sandbox, access} ← stages ← pipeline ← {cli, tui, demo} ← main`.
+//! `{model, ustar, durable} ← {store, oci, logs, dockerfile, config, sandbox, access} ← stages ← pipeline ←
+//! {cli, tui, demo} ← main`. Rooms of one floor do not import each other.
 //! Stages (intake, lint, review, bases, engine, scan, attest, catalog, notify) do not import each other: what one
 //! needs of another's facts is a type in `model`. ratatui and crossterm stand only under `tui`, rusqlite only under
 //! `store`, namespaces and mounts only under `sandbox`. `tests/architecture.rs` holds that line.

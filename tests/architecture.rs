@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms by floor: a room imports only from floors below its own.
 const FLOORS: &[&[&str]] = &[
-    &["model"],
+    &["model", "ustar", "durable"],
     &[
         "store",
         "oci",

@@ -5,6 +5,7 @@
 //! The one exception is `sudo`, which root's own environment vouches for: only root may pass `SUDO_USER` on.
 
 use crate::model::Actor;
+use crate::model::passwd::users;
 
 /// The person who runs this process.
 pub fn current() -> Actor {
@@ -15,22 +16,15 @@ pub fn current() -> Actor {
 }
 
 fn name(uid: u32, passwd: &str, sudo_user: Option<&str>) -> String {
-    let users = || {
-        passwd.lines().filter_map(|line| {
-            let mut fields = line.split(':');
-            let (name, id) = (fields.next()?, fields.nth(1)?);
-            Some((name, id.parse::<u32>().ok()?))
-        })
-    };
     if uid == 0
         && let Some(behind) = sudo_user
-        && users().any(|(name, _)| name == behind)
+        && users(passwd).any(|user| user.name == behind)
     {
         return behind.to_owned();
     }
-    users()
-        .find(|(_, id)| *id == uid)
-        .map_or_else(|| format!("uid-{uid}"), |(name, _)| name.to_owned())
+    users(passwd)
+        .find(|user| user.uid == uid)
+        .map_or_else(|| format!("uid-{uid}"), |user| user.name.to_owned())
 }
 
 #[cfg(test)]

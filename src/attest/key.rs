@@ -18,6 +18,7 @@ use p256::pkcs8::{
 use rand_core::{CryptoRng, CryptoRngCore, RngCore};
 use sha2::{Digest as _, Sha256};
 
+use crate::durable;
 use crate::model::Digest;
 
 /// The private key's file name in the keys folder.
@@ -346,25 +347,14 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
             source,
         }
     };
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = durable::folder_of(path);
     let mut aside = tempfile::Builder::new()
         .prefix(".key-")
         .tempfile_in(folder)
         .map_err(io("write beside"))?;
     aside.write_all(bytes).map_err(io("write"))?;
-    aside
-        .as_file()
-        .set_permissions(fs::Permissions::from_mode(mode))
-        .map_err(io("set the permissions of"))?;
-    aside.as_file().sync_all().map_err(io("flush"))?;
-    match aside.persist_noclobber(path) {
-        Ok(_) => {}
-        Err(e) if e.error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
-        Err(e) => return Err(io("write")(e.error)),
-    }
-    fs::File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(io("flush the folder of"))
+    durable::settle_new(aside, path, mode).map_err(io("write"))?;
+    durable::sync_folder(folder).map_err(io("flush the folder of"))
 }
 
 #[cfg(test)]

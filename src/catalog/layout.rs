@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::contents::{Contents, merge};
 use super::error::CatalogError;
-use super::parent;
+use crate::durable::{self, folder_of};
 use crate::oci::{Index, MANIFEST_LIMIT, Store};
 
 /// What stands in `oci-layout`.
@@ -53,7 +53,7 @@ fn create(
     let aside = tempfile::Builder::new()
         .prefix(".flareo-")
         .permissions(fs::Permissions::from_mode(0o755))
-        .tempdir_in(parent(folder))
+        .tempdir_in(folder_of(folder))
         .map_err(CatalogError::io(folder))?;
     blobs(store, contents, aside.path())?;
     place(aside.path(), "oci-layout", LAYOUT)?;
@@ -61,7 +61,7 @@ fn create(
     fs::rename(aside.path(), folder).map_err(CatalogError::io(folder))?;
     // It has gone: there is nothing left to remove.
     let _ = aside.keep();
-    sync(parent(folder))
+    sync(folder_of(folder))
 }
 
 /// Adds blobs first and the list last, so that a reader never sees an image that isn't whole.
@@ -111,17 +111,11 @@ fn put(folder: &Path, path: &Path, content: &mut dyn io::Read) -> Result<(), Cat
     let mut put = || -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         io::copy(content, &mut file)?;
-        file.as_file()
-            .set_permissions(fs::Permissions::from_mode(0o644))?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|e| e.error)?;
-        Ok(())
+        durable::settle(file, path, 0o644)
     };
     put().map_err(CatalogError::io(path))
 }
 
 fn sync(folder: &Path) -> Result<(), CatalogError> {
-    File::open(folder)
-        .and_then(|f| f.sync_all())
-        .map_err(CatalogError::io(folder))
+    durable::sync_folder(folder).map_err(CatalogError::io(folder))
 }

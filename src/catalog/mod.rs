@@ -14,8 +14,6 @@ mod oci_archive;
 mod push;
 mod tarball;
 
-use std::path::Path;
-
 pub use error::CatalogError;
 pub use push::{Pushed, push};
 
@@ -102,14 +100,6 @@ fn tag<'a>(
         Some(Selector::Digest(_)) => Err(refuse(
             "an image is written under a tag; its digest is given",
         )),
-    }
-}
-
-/// The folder that `path` stands in.
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
     }
 }
 

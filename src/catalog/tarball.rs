@@ -1,14 +1,13 @@
 //! A tar for other programs, written aside and renamed: no owner, no time, the order that it was written in.
 
 use std::io::{self, BufWriter, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tar::{Builder, EntryType, Header};
 use tempfile::NamedTempFile;
 
 use super::error::CatalogError;
-use super::parent;
+use crate::durable::{self, folder_of};
 
 /// A tar being written. Dropped before [`finish`](Self::finish), it leaves nothing.
 pub struct Tarball {
@@ -24,7 +23,7 @@ impl Tarball {
                 why: "it is a folder".into(),
             });
         }
-        let file = NamedTempFile::new_in(parent(path)).map_err(CatalogError::io(path))?;
+        let file = NamedTempFile::new_in(folder_of(path)).map_err(CatalogError::io(path))?;
         Ok(Self {
             builder: Builder::new(BufWriter::with_capacity(1 << 18, file)),
             path: path.to_owned(),
@@ -63,11 +62,8 @@ impl Tarball {
         let path = self.path;
         let finish = || -> io::Result<()> {
             let file = self.builder.into_inner()?.into_inner()?;
-            file.as_file()
-                .set_permissions(std::fs::Permissions::from_mode(0o644))?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|e| e.error)?;
-            std::fs::File::open(parent(&path))?.sync_all()
+            durable::settle(file, &path, 0o644)?;
+            durable::sync_folder(folder_of(&path))
         };
         finish().map_err(CatalogError::io(&path))
     }

@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::arguments::{Color, Format};
 use crate::logs::sanitise;
+pub use crate::model::size::words as size;
 use crate::model::{State, Timestamp};
 use crate::pipeline::SiteError;
 
@@ -206,22 +207,6 @@ pub fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-/// A size for people.
-pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 {
-        format!("{bytes} B")
-    } else {
-        format!("{value:.1} {}", UNITS[unit])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,12 +226,5 @@ mod tests {
         let lines: Vec<_> = table.lines().collect();
         assert_eq!(lines[0], "ID   SLUG");
         assert!(lines[2].starts_with("100  日本"));
-    }
-
-    #[test]
-    fn sizes_are_short() {
-        assert_eq!(size(0), "0 B");
-        assert_eq!(size(1536), "1.5 KiB");
-        assert_eq!(size(20 << 30), "20.0 GiB");
     }
 }

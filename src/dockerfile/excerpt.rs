@@ -6,6 +6,8 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use crate::model::foreign::is_hidden;
+
 /// How many characters of a line are shown.
 const WIDTH: usize = 160;
 /// How many of them stand before the part that is meant, when the line is cut.
@@ -79,21 +81,12 @@ pub fn harmless(text: &str) -> String {
 fn push(shown: &mut String, c: char) {
     if c == '\t' {
         shown.push(' ');
-    } else if hidden(c) {
+    } else if is_hidden(c) {
         // Writing to a String can't fail.
         let _ = write!(shown, "{}", c.escape_unicode());
     } else {
         shown.push(c);
     }
-}
-
-/// Characters that act on a terminal or hide from a reader instead of showing themselves.
-fn hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-            | '\u{E0000}'..='\u{E0FFF}')
 }
 
 fn width(text: &str) -> usize {
@@ -121,7 +114,7 @@ mod tests {
     #[test]
     fn nothing_of_a_hostile_line_reaches_the_terminal() {
         let shown = Excerpt::new("RUN \u{1b}[31m\u{202e}evil\u{7}", 0..3);
-        assert!(!shown.line.chars().any(hidden), "{}", shown.line);
+        assert!(!shown.line.chars().any(is_hidden), "{}", shown.line);
         assert_eq!(shown.line, "RUN \\u{1b}[31m\\u{202e}evil\\u{7}");
         assert_eq!(harmless("a\r\nb"), "a\\u{d}\\u{a}b");
     }

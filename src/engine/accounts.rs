@@ -1,6 +1,7 @@
 //! Who a name is: `/etc/passwd` and `/etc/group` of an image, as text.
 
 use super::fault::Fault;
+use crate::model::passwd;
 
 /// Who runs a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,28 +25,9 @@ pub struct Accounts {
     pub group: String,
 }
 
-struct Passwd<'a> {
-    name: &'a str,
-    uid: u32,
-    gid: u32,
-    home: &'a str,
-}
-
 impl Accounts {
-    fn users(&self) -> impl Iterator<Item = Passwd<'_>> {
-        self.passwd.lines().filter_map(|line| {
-            let mut fields = line.trim().split(':');
-            let name = fields.next()?;
-            let uid = fields.nth(1)?.parse().ok()?;
-            let gid = fields.next()?.parse().ok()?;
-            let home = fields.nth(1).unwrap_or_default();
-            Some(Passwd {
-                name,
-                uid,
-                gid,
-                home,
-            })
-        })
+    fn users(&self) -> impl Iterator<Item = passwd::User<'_>> {
+        passwd::users(&self.passwd)
     }
 
     fn groups(&self) -> impl Iterator<Item = (&str, u32, &str)> {

@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read as _, Write};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Stored;
 use super::error::{Fault, IntakeError};
+use crate::durable;
 use crate::model::Digest;
 use crate::model::context::{ContextEntry, ContextSource, EntryKind};
 use crate::ustar::{self, Header, Type};
@@ -87,16 +88,8 @@ pub(super) fn store(source: &dyn ContextSource, contexts: &Path) -> Result<Store
         (out.hash, out.length)
     };
     let digest = Digest::from_bytes(hash.finalize().into());
-    let file = aside.as_file();
-    file.set_permissions(fs::Permissions::from_mode(0o400))
-        .map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    aside
-        .persist(path(contexts, digest))
-        .map_err(|e| failed(e.error))?;
-    File::open(&folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed)?;
+    durable::settle(aside, &path(contexts, digest), 0o400).map_err(failed)?;
+    durable::sync_folder(&folder).map_err(failed)?;
     Ok(Stored {
         digest,
         bytes: length,

@@ -2,11 +2,10 @@
 //!
 //! Must not know which exit code a face makes of it: only whose trouble it is.
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::Digest;
+use crate::model::{Digest, foreign};
 
 /// Names are cut to this many characters in an error.
 const SHOWN: usize = 200;
@@ -277,21 +276,7 @@ impl From<IntakeError> for io::Error {
 /// Text of a stranger for people: nothing in it moves a cursor or turns the writing direction.
 pub(super) fn shown(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(&text[..text.len().min(8 * SHOWN)]);
-    let mut out = String::new();
-    for (count, c) in text.chars().enumerate() {
-        if count == SHOWN {
-            out.push('…');
-            break;
-        }
-        let turns = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}');
-        if c.is_control() || turns {
-            // Writing to a String does not fail.
-            let _ = write!(out, "{}", c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
+    foreign::shown(&text, SHOWN)
 }
 
 #[cfg(test)]

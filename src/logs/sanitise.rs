@@ -10,6 +10,8 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthChar;
 
+use crate::model::foreign::is_invisible;
+
 /// Columns between tab stops.
 const TAB: usize = 8;
 
@@ -160,25 +162,6 @@ fn is_plain(c: char) -> bool {
 
 const fn is_selector(c: char) -> bool {
     matches!(c, '\u{fe00}'..='\u{fe0f}')
-}
-
-/// Characters that show nothing, or change how others are shown.
-const fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{80}'..='\u{9f}'                    // C1 controls: a bare CSI among them
-        | '\u{ad}' | '\u{34f}' | '\u{61c}'     // soft hyphen, grapheme joiner, Arabic letter mark
-        | '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
-        | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' // fillers and the empty braille cell
-        | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}'              // zero width, left-to-right and right-to-left marks
-        | '\u{2028}'..='\u{202e}'              // line and paragraph separators, embeddings, overrides
-        | '\u{2060}'..='\u{206f}'              // word joiner, isolates
-        | '\u{fe00}'..='\u{fe0f}'              // variation selectors
-        | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
-        | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}'
-        | '\u{e0000}'..='\u{e0fff}'            // tags: a whole hidden alphabet
-    )
 }
 
 #[cfg(test)]

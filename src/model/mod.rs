@@ -12,12 +12,15 @@ pub mod digest;
 pub mod event;
 pub mod failure;
 pub mod finding;
+pub mod foreign;
 pub mod image;
 pub mod limits;
 pub mod module;
+pub mod passwd;
 pub mod policy;
 pub mod reference;
 pub mod scan;
+pub mod size;
 pub mod submission;
 pub mod view;
 

@@ -2,12 +2,13 @@
 //!
 //! This room writes the texts. The store keeps them in its outbox in the very transaction that they tell of.
 
+use crate::model::foreign::is_hidden;
 use crate::model::{Digest, Failure, Submission};
 use crate::store::NewMail;
 
-/// The line of a header: no line ends, no control characters, whatever the submitter typed.
+/// The line of a header: no line ends, nothing that hides, whatever the submitter typed.
 fn header(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
+    text.chars().filter(|c| !is_hidden(*c)).take(200).collect()
 }
 
 fn mail(row: &Submission, subject: &str, body: String) -> Option<NewMail> {

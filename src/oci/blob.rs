@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 
 use super::error::OciError;
 use super::store::Store;
+use crate::durable;
 use crate::model::Digest;
 
 /// A blob being written. It enters the store with [`commit`](Self::commit); dropped before, it leaves nothing.
@@ -69,14 +70,8 @@ impl BlobWriter {
 
     fn place(self, digest: Digest) -> Result<(Digest, u64), OciError> {
         let path = self.store.path(digest);
-        let file = self.file.as_file();
-        file.set_permissions(std::fs::Permissions::from_mode(0o444))
-            .and_then(|()| file.sync_all())
-            .map_err(OciError::io("write", self.file.path()))?;
         // Over whatever stands there: the same bytes, or a damaged file that this mends.
-        self.file
-            .persist(&path)
-            .map_err(|e| OciError::io("write", &path)(e.error))?;
+        durable::settle(self.file, &path, 0o444).map_err(OciError::io("write", &path))?;
         self.store.sync_blobs()?;
         Ok((digest, self.size))
     }

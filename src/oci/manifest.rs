@@ -11,7 +11,10 @@ use super::error::OciError;
 use super::json::{null_as_default, twin_key};
 use super::media;
 use crate::model::Digest;
+use crate::model::foreign::shown;
 
+/// Foreign words are cut to this many characters in an error.
+const SHOWN: usize = 80;
 /// More entries than this in one manifest or index are refused.
 const ENTRIES_LIMIT: usize = 4096;
 
@@ -163,7 +166,7 @@ impl Manifest {
     pub fn parse(bytes: &[u8]) -> Result<Self, OciError> {
         let manifest: Self = document(bytes, "manifest", MANIFEST_KEYS, "manifests")?;
         if !media::is_manifest(&manifest.media_type) {
-            let why = format!("its media type is `{}`", shown(&manifest.media_type));
+            let why = format!("its media type is `{}`", shown(&manifest.media_type, SHOWN));
             return Err(OciError::invalid("the manifest", why));
         }
         check(
@@ -208,7 +211,7 @@ impl Index {
     pub fn parse(bytes: &[u8]) -> Result<Self, OciError> {
         let index: Self = document(bytes, "index", INDEX_KEYS, "layers")?;
         if !media::is_index(&index.media_type) {
-            let why = format!("its media type is `{}`", shown(&index.media_type));
+            let why = format!("its media type is `{}`", shown(&index.media_type, SHOWN));
             return Err(OciError::invalid("the index", why));
         }
         check(index.schema_version, index.manifests.len(), "the index")?;
@@ -247,7 +250,7 @@ fn document<T: serde::de::DeserializeOwned>(
     let object: Map<String, Value> =
         serde_json::from_slice(bytes).map_err(|e| OciError::invalid(&*what, e))?;
     if let Some(key) = twin_key(&object, keys) {
-        let why = format!("its key `{}` can be read as another one", shown(key));
+        let why = format!("its key `{}` can be read as another one", shown(key, SHOWN));
         return Err(OciError::invalid(what, why));
     }
     if object.contains_key(stranger) {
@@ -268,11 +271,4 @@ fn check(schema_version: u32, entries: usize, what: &str) -> Result<(), OciError
         return Err(OciError::invalid(what, why));
     }
     Ok(())
-}
-
-fn shown(text: &str) -> String {
-    text.chars()
-        .take(80)
-        .flat_map(char::escape_default)
-        .collect()
 }

@@ -1,8 +1,8 @@
 //! The content store: an OCI image layout whose blobs are written aside, synced, renamed and never changed.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,6 +12,7 @@ use super::config::ImageConfig;
 use super::error::OciError;
 use super::manifest::{Descriptor, Index, Manifest};
 use super::media;
+use crate::durable;
 use crate::model::Digest;
 
 /// A longer manifest or index is refused.
@@ -227,15 +228,8 @@ impl Store {
         let write = || -> std::io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(self.ingest())?;
             file.write_all(content)?;
-            file.as_file()
-                .set_permissions(fs::Permissions::from_mode(0o644))?;
-            file.as_file().sync_all()?;
-            match file.persist_noclobber(&path) {
-                // Another process was faster, with the same content.
-                Err(e) if e.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-                Err(e) => Err(e.error),
-                Ok(_) => Ok(()),
-            }
+            // If another process was faster, it was so with the same content.
+            durable::settle_new(file, &path, 0o644).map(drop)
         };
         write().map_err(OciError::io("write", &path))?;
         sync_folder(&self.root)
@@ -260,7 +254,5 @@ impl Store {
 }
 
 fn sync_folder(folder: &Path) -> Result<(), OciError> {
-    File::open(folder)
-        .and_then(|f| f.sync_all())
-        .map_err(OciError::io("sync", folder))
+    durable::sync_folder(folder).map_err(OciError::io("sync", folder))
 }

@@ -1,6 +1,6 @@
 //! Figures as people read them: ages, durations, sizes, dates.
 
-use crate::model::limits::{GIB, MIB};
+pub use crate::model::size::words as bytes;
 use crate::model::{State, Timestamp};
 
 use super::theme::{Glyphs, Role};
@@ -13,24 +13,6 @@ pub fn age(now: Timestamp, then: Timestamp) -> String {
         60..3600 => format!("{}m", seconds / 60),
         3600..86_400 => format!("{}h", seconds / 3600),
         _ => format!("{}d", seconds / 86_400),
-    }
-}
-
-/// A size: `512 B`, `4.1 kB`, `412 MiB`, `1.2 GiB`.
-pub fn bytes(bytes: u64) -> String {
-    let in_units = |unit: u64, name: &str| {
-        let tenths = (u128::from(bytes) * 10 + u128::from(unit) / 2) / u128::from(unit);
-        if tenths < 100 {
-            format!("{}.{} {name}", tenths / 10, tenths % 10)
-        } else {
-            format!("{} {name}", (tenths + 5) / 10)
-        }
-    };
-    match bytes {
-        0..1024 => format!("{bytes} B"),
-        1024..MIB => in_units(1024, "KiB"),
-        MIB..GIB => in_units(MIB, "MiB"),
-        _ => in_units(GIB, "GiB"),
     }
 }
 
@@ -107,11 +89,6 @@ mod tests {
 
     #[test]
     fn figures_are_short_and_rounded_as_people_do() {
-        assert_eq!(bytes(1023), "1023 B");
-        assert_eq!(bytes(1536), "1.5 KiB");
-        assert_eq!(bytes(412 * MIB + 1), "412 MiB");
-        assert_eq!(bytes(4 * GIB), "4.0 GiB");
-        assert_eq!(bytes(u64::MAX), "17179869184 GiB");
         assert_eq!(took(450), "450ms");
         assert_eq!(took(12_345), "12.3s");
         assert_eq!(took(125_000), "2m 05s");

@@ -24,6 +24,16 @@ fn find(text: &str, needle: &str) -> Option<usize> {
     })
 }
 
+/// The match after or before `top`, going round at the end; `matches` are in order.
+pub(super) fn next_match(matches: &[usize], top: usize, forward: bool) -> Option<usize> {
+    let next = if forward {
+        matches.iter().find(|&&row| row > top).or(matches.first())
+    } else {
+        matches.iter().rfind(|&&row| row < top).or(matches.last())
+    };
+    next.copied()
+}
+
 /// `text` with every `needle` in it marked.
 pub(super) fn highlighted<'a>(text: &'a str, needle: &str, role: Role) -> Line<'a> {
     let mut spans = Vec::new();

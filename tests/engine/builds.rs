@@ -3,7 +3,8 @@
 use flareo::model::context::MemoryContext;
 use flareo::model::event::StepOutcome;
 
-use super::ground::{Ground, Who, for_everybody, printed_as, run_as};
+use super::ground::Ground;
+use crate::everybody::{Who, for_everybody, printed_as};
 
 fn context() -> MemoryContext {
     MemoryContext::default()

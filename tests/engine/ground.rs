@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -17,116 +16,14 @@ use flareo::model::{Failure, Limits};
 use flareo::oci::{ImageConfig, Store};
 use flareo::sandbox::{Sandbox, Settings};
 
-/// Who runs a test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
-    Root,
-    Ranges,
-    Plain,
-}
+use crate::everybody::{self, Who, busybox};
 
 /// A test of the engine.
 pub type Test = fn(&Ground);
 
-/// Runs a test as somebody: here if that is who we are, else by starting this test again as that user.
+/// Runs a test as somebody.
 pub fn run_as(who: Who, name: &str, test: Test) {
-    let uid = rustix::process::geteuid().as_raw();
-    if uid == 0 && who != Who::Root {
-        return again_as(who, name);
-    }
-    if uid != 0 && who == Who::Root {
-        println!("skipped: needs root");
-        return;
-    }
-    match busybox() {
-        Some(_) => test(&Ground::new()),
-        None => println!("skipped: no static busybox"),
-    }
-}
-
-fn again_as(who: Who, name: &str) {
-    if let Some((passed, user)) = printed_as(who, name).map(|(text, passed, user)| {
-        print!("{text}");
-        (passed, user)
-    }) {
-        assert!(passed, "as {user}");
-    }
-}
-
-/// What a test prints when it is run as somebody else, and whether it passed; none if there is no such user.
-pub fn printed_as(who: Who, name: &str) -> Option<(String, bool, String)> {
-    let (variable, default) = match who {
-        Who::Ranges => ("FLAREO_TEST_USER_RANGES", "flareo-ranges"),
-        _ => ("FLAREO_TEST_USER_PLAIN", "flareo-plain"),
-    };
-    let user = std::env::var(variable)
-        .ok()
-        .filter(|user| !user.is_empty())
-        .unwrap_or(default.into());
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let ids = passwd.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split(':').collect();
-        let id = |i: usize| fields[i].parse::<u32>().unwrap();
-        (fields[0] == user).then(|| (id(2), id(3)))
-    });
-    let Some((uid, gid)) = ids else {
-        println!("skipped: there is no user {user}");
-        return None;
-    };
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--nocapture", name.split_once("::").unwrap().1])
-        .uid(uid)
-        .gid(gid)
-        .current_dir("/")
-        .env("TMPDIR", "/tmp")
-        .output();
-    let output = match output {
-        Ok(output) => output,
-        Err(error) => {
-            println!("skipped: {user} can't start this test: {error}");
-            return None;
-        }
-    };
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let passed = output.status.success() && text.contains("1 passed");
-    Some((text, passed, user))
-}
-
-/// The same test as root, as a user with a range of ids, and as a user without.
-macro_rules! for_everybody {
-    ($($name:ident: $test:expr;)*) => { $(
-        mod $name {
-            use super::*;
-            const TEST: fn(&Ground) = $test;
-            #[test]
-            fn as_root() { run_as(Who::Root, concat!(module_path!(), "::as_root"), TEST) }
-            #[test]
-            fn with_a_range_of_ids() { run_as(Who::Ranges, concat!(module_path!(), "::with_a_range_of_ids"), TEST) }
-            #[test]
-            fn with_one_id() { run_as(Who::Plain, concat!(module_path!(), "::with_one_id"), TEST) }
-        }
-    )* };
-}
-pub(crate) use for_everybody;
-
-fn busybox() -> Option<&'static str> {
-    let all = ["/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static"];
-    all.into_iter().find(|path| {
-        let runs = Command::new(path).arg("true").status();
-        runs.is_ok_and(|s| s.success()) && fs::read(path).is_ok_and(|bytes| is_static(&bytes))
-    })
-}
-
-/// Whether a program names no loader.
-fn is_static(elf: &[u8]) -> bool {
-    const INTERPRETER: u32 = 3;
-    let number = |at: usize, size: usize| -> usize {
-        let bytes = elf.get(at..at + size).unwrap_or_default();
-        bytes.iter().rev().fold(0, |n, b| n << 8 | usize::from(*b))
-    };
-    let (table, size, count) = (number(32, 8), number(54, 2), number(56, 2));
-    (0..count).all(|i| number(table + i * size, 4) != INTERPRETER as usize)
+    everybody::run_as(who, name, || busybox().map(|_| Ground::new()), test);
 }
 
 /// A context with the root file system of busybox under `rootfs`.

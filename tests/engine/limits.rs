@@ -7,7 +7,8 @@ use flareo::model::Limits;
 use flareo::model::context::MemoryContext;
 use flareo::model::event::Cancel;
 
-use super::ground::{Ground, Who, for_everybody, run_as};
+use super::ground::Ground;
+use crate::everybody::for_everybody;
 
 fn with(ground: &Ground, limits: Limits, step: &str) -> String {
     let text = format!("FROM base\n{step}\n");

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use flareo::sandbox::spec::{Ending, Mount};
 
-use super::ground::{Ground, Test, Who, run_as};
+use super::ground::{Ground, Test, run_as};
+use crate::everybody::Who;
 
 /// The same probes without the sandbox: some get through, else the test below proves nothing. In namespaces of an
 /// ordinary user only, because as root they would change the host.
@@ -60,7 +61,7 @@ fn probes(ground: &Ground) -> Option<PathBuf> {
     None
 }
 
-for_everybody! {
+crate::everybody::for_everybody! {
     nothing_that_a_step_tries_gets_it_out: |ground| {
         let Some(program) = super::probes(ground) else { return };
         let mut spec = ground.argv(&["/probes"]);

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, lchown, symlink};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -12,77 +11,14 @@ use flareo::model::event::{Cancel, Stream};
 use flareo::sandbox::spec::{Ending, Observer, Outcome, RunSpec, StepLimits, StepUsage};
 use flareo::sandbox::{Sandbox, Settings};
 
-/// Who runs a test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
-    Root,
-    Ranges,
-    Plain,
-}
+use crate::everybody::{self, Who, busybox};
 
 /// A test of the sandbox: `test(&Ground)`.
 pub type Test = fn(&Ground);
 
-/// Runs a test as somebody: here if that is who we are, else by starting this test again as that user.
+/// Runs a test as somebody.
 pub fn run_as(who: Who, name: &str, test: Test) {
-    let uid = rustix::process::geteuid().as_raw();
-    if uid == 0 && who != Who::Root {
-        return again_as(who, name);
-    }
-    if uid != 0 && who == Who::Root {
-        println!("skipped: needs root");
-        return;
-    }
-    match Ground::new() {
-        Some(ground) => test(&ground),
-        None => println!("skipped: no static busybox"),
-    }
-}
-
-fn again_as(who: Who, name: &str) {
-    let (variable, default) = match who {
-        Who::Ranges => ("FLAREO_TEST_USER_RANGES", "flareo-ranges"),
-        _ => ("FLAREO_TEST_USER_PLAIN", "flareo-plain"),
-    };
-    let user = std::env::var(variable)
-        .ok()
-        .filter(|user| !user.is_empty())
-        .unwrap_or(default.into());
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let ids = passwd.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split(':').collect();
-        (fields[0] == user).then(|| {
-            (
-                fields[2].parse::<u32>().unwrap(),
-                fields[3].parse::<u32>().unwrap(),
-            )
-        })
-    });
-    let Some((uid, gid)) = ids else {
-        println!("skipped: there is no user {user}");
-        return;
-    };
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--nocapture", name.split_once("::").unwrap().1])
-        .uid(uid)
-        .gid(gid)
-        .current_dir("/")
-        .env("TMPDIR", "/tmp")
-        .output();
-    let output = match output {
-        Ok(output) => output,
-        Err(error) => {
-            println!("skipped: {user} can't start this test: {error}");
-            return;
-        }
-    };
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text);
-    print!("{text}");
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "as {user}"
-    );
+    everybody::run_as(who, name, Ground::new, test);
 }
 
 /// A folder with a root file system, and a sandbox.
@@ -95,13 +31,7 @@ pub struct Ground {
 
 impl Ground {
     fn new() -> Option<Self> {
-        let busybox = ["/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static"]
-            .iter()
-            .find(|path| {
-                let shown = Command::new(path).arg("true").status();
-                shown.is_ok_and(|status| status.success())
-                    && fs::read(path).is_ok_and(|bytes| is_static(&bytes))
-            })?;
+        let busybox = busybox()?;
         let sandbox = Sandbox::open(settings()).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let base = dir.path().join("base");
@@ -271,17 +201,6 @@ pub fn limits() -> StepLimits {
 
 fn folder_for(sandbox: &Sandbox, path: &Path) {
     sandbox.make_folder(path).unwrap();
-}
-
-/// Whether a program names no dynamic loader, which it would near its beginning.
-fn is_static(program: &[u8]) -> bool {
-    !program
-        .iter()
-        .take(4096)
-        .copied()
-        .collect::<Vec<u8>>()
-        .windows(4)
-        .any(|window| window == b"/ld-")
 }
 
 /// Gives a tree to the sandbox's root.

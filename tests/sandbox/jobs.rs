@@ -43,7 +43,7 @@ fn echo<'a>(input: Input<'a>, output: Output<'a>) -> Work<'a> {
     }
 }
 
-for_everybody! {
+crate::everybody::for_everybody! {
     data_goes_through_whole: |ground| {
         let data: Vec<u8> = (0..20_000_000_u32).map(|n| (n % 251) as u8).collect();
         let mut back = Vec::new();

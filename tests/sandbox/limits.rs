@@ -7,12 +7,13 @@ use flareo::model::event::Cancel;
 use flareo::sandbox::spec::Ending;
 use flareo::sandbox::{Held, Sandbox, Settings};
 
-use super::ground::{Ground, Test, Who, run_as, settings};
+use super::ground::{Ground, Test, run_as, settings};
+use crate::everybody::Who;
 
 /// Doubles a shell variable until memory ends.
 const GLUTTON: &str = "x=0123456789abcdef; while true; do x=$x$x; done";
 
-for_everybody! {
+crate::everybody::for_everybody! {
     too_much_memory_is_said: |ground| {
         let mut spec = ground.script(GLUTTON);
         spec.limits.memory_bytes = 64 << 20;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flareo::sandbox::spec::Ending;
 
-for_everybody! {
+crate::everybody::for_everybody! {
     a_host_that_was_wanted_by_name_is_named: |ground| {
         let ran = ground.run(&ground.script("nc -w 5 mirror.example.org 80; telnet mirror.example.org 8080 </dev/null; nc -w 5 other.test 443"));
         assert_ne!(ran.outcome.ending, Ending::Exited(0));

@@ -11,7 +11,7 @@ use super::ground::settings;
 /// Says to the test that was started again that it is the one to be killed.
 const VICTIM: &str = "FLAREO_TEST_VICTIM";
 
-for_everybody! {
+crate::everybody::for_everybody! {
     nothing_outlives_a_killed_host: |ground| {
         if std::env::var_os(super::VICTIM).is_some() {
             println!("NAP {}", ground.nap());

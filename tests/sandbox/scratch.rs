@@ -1,4 +1,4 @@
-for_everybody! {
+crate::everybody::for_everybody! {
     try_it: |ground| {
         let Ok(script) = std::env::var("TRY") else { return };
         for _ in 0..1 {

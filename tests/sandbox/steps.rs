@@ -7,7 +7,7 @@ use flareo::sandbox::spec::{Ending, Mount};
 
 use super::ground::own;
 
-for_everybody! {
+crate::everybody::for_everybody! {
     a_program_ends_with_its_own_code: |ground| {
         assert_eq!(ground.run(&ground.argv(&["true"])).outcome.ending, Ending::Exited(0));
         assert_eq!(ground.run(&ground.script("exit 7")).outcome.ending, Ending::Exited(7));

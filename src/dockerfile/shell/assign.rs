@@ -18,7 +18,7 @@ impl Reader<'_, '_, '_> {
         let start = self.place();
         if self.peek() == Some('(') {
             self.bump();
-            self.array();
+            self.words_in_parentheses();
             let mut word = Fields::new(start, false).single(self.place_behind());
             word.known = false;
             current.assignments.push((name, word));
@@ -38,15 +38,15 @@ impl Reader<'_, '_, '_> {
         current.assignments.push((name, value));
     }
 
-    /// The inside of an array: words up to `)`.
-    fn array(&mut self) {
+    /// Words up to `)`: an array, or the patterns of a case. False if the text ends before.
+    pub(super) fn words_in_parentheses(&mut self) -> bool {
         loop {
             self.blanks_and_lines();
             match self.peek() {
-                None => return,
+                None => return false,
                 Some(')') => {
                     self.bump();
-                    return;
+                    return true;
                 }
                 Some(c) if ends_word(c) => {
                     self.bump();

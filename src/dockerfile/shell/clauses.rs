@@ -65,21 +65,8 @@ impl<'r> Reader<'r, '_, '_> {
                 }
             }
             // The pattern.
-            loop {
-                self.blanks_and_lines();
-                match self.peek() {
-                    None => return,
-                    Some(')') => {
-                        self.bump();
-                        break;
-                    }
-                    Some(c) if ends_word(c) => {
-                        self.bump();
-                    }
-                    Some(_) => {
-                        self.word(true);
-                    }
-                }
+            if !self.words_in_parentheses() {
+                return;
             }
             if self.list(Until::CaseItem) {
                 return;

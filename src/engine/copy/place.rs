@@ -1,13 +1,14 @@
 //! Where copied files come to stand, by BuildKit's rules, on top of a tree that is not touched.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
 
 use super::mode::Chmod;
 use super::select::{Picked, Selected};
 use super::source::{Content, SourceKind, SourceNode};
 use crate::engine::fault::Fault;
-use crate::engine::tree::{Kind, Lookup, Node, Tree, clean, join, parent, resolve, split_name};
+use crate::engine::tree::{
+    Kind, Lookup, Node, Tree, clean, join, parent, remove_below, resolve, split_name,
+};
 use crate::model::Digest;
 
 /// What a new layer will hold, worked out on top of `tree`.
@@ -245,7 +246,7 @@ impl<'t> Placement<'t> {
                 *opaque |= hides;
             }
         } else {
-            self.remove_below(&path);
+            remove_below(&mut self.entries, &path);
         }
         let entry = Entry {
             node,
@@ -295,19 +296,6 @@ impl<'t> Placement<'t> {
         }
         self.entries.append(&mut folders);
         self.entries
-    }
-
-    fn remove_below(&mut self, path: &[u8]) {
-        let prefix = [path, b"/"].concat();
-        let doomed: Vec<Vec<u8>> = self
-            .entries
-            .range::<[u8], _>((Bound::Included(&*prefix), Bound::Unbounded))
-            .take_while(|(p, _)| p.starts_with(&prefix))
-            .map(|(p, _)| p.clone())
-            .collect();
-        for path in doomed {
-            self.entries.remove(&path);
-        }
     }
 }
 

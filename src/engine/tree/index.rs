@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use super::node::{Kind, Node};
 use crate::engine::tar::{Member, MemberKind};
-use crate::model::Digest;
+use crate::model::{Digest, foreign};
 
 /// A layer may hold this many entries.
 const ENTRIES_LIMIT: usize = 4_000_000;
@@ -100,11 +100,7 @@ pub enum MemberError {
 }
 
 fn shown(path: &[u8]) -> String {
-    let text = String::from_utf8_lossy(path);
-    text.chars()
-        .take(200)
-        .flat_map(char::escape_default)
-        .collect()
+    foreign::shown(&String::from_utf8_lossy(path), 200)
 }
 
 /// What a member does to the layer.
@@ -257,7 +253,7 @@ impl IndexBuilder {
             (Kind::Directory { opaque, .. }, Some(Kind::Directory { opaque: was, .. })) => {
                 *opaque |= *was;
             }
-            (_, Some(Kind::Directory { .. })) => self.remove_below(&path),
+            (_, Some(Kind::Directory { .. })) => remove_below(&mut self.entries, &path),
             // What stood there in this layer is gone, and with it what lower layers had.
             (Kind::Directory { opaque, .. }, Some(_)) => *opaque = true,
             _ => {}
@@ -289,18 +285,18 @@ impl IndexBuilder {
         }
         Ok(())
     }
+}
 
-    fn remove_below(&mut self, path: &[u8]) {
-        let prefix = [path, b"/"].concat();
-        let doomed: Vec<Vec<u8>> = self
-            .entries
-            .range::<[u8], _>((Bound::Included(&*prefix), Bound::Unbounded))
-            .take_while(|(p, _)| p.starts_with(&prefix))
-            .map(|(p, _)| p.clone())
-            .collect();
-        for path in doomed {
-            self.entries.remove(&path);
-        }
+/// Removes what stands below `path`, but not what stands at it.
+pub fn remove_below<V>(entries: &mut BTreeMap<Vec<u8>, V>, path: &[u8]) {
+    let prefix = [path, b"/"].concat();
+    let doomed: Vec<Vec<u8>> = entries
+        .range::<[u8], _>((Bound::Included(&*prefix), Bound::Unbounded))
+        .take_while(|(p, _)| p.starts_with(&prefix))
+        .map(|(p, _)| p.clone())
+        .collect();
+    for path in doomed {
+        entries.remove(&path);
     }
 }
 

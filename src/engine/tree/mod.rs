@@ -9,7 +9,7 @@ mod resolve;
 mod view;
 
 pub use codec::DecodeError;
-pub use index::{IndexBuilder, LayerIndex, MemberError, Placed};
+pub use index::{IndexBuilder, LayerIndex, MemberError, Placed, remove_below};
 pub use node::{Kind, Node, ROOT};
 pub use resolve::{Lookup, TooManyLinks, clean, join, parent, resolve, split_name};
 pub use view::{Found, Tree};

@@ -1,10 +1,9 @@
 //! A stack of layers as one tree, as an overlay would show it.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::sync::Arc;
 
-use super::index::LayerIndex;
+use super::index::{LayerIndex, remove_below};
 use super::node::{Kind, Node, ROOT};
 use super::resolve::{Lookup, parent};
 
@@ -145,17 +144,5 @@ fn hides(index: &LayerIndex, folder: &[u8]) -> bool {
             return false;
         }
         path = parent(path);
-    }
-}
-
-fn remove_below(all: &mut BTreeMap<Vec<u8>, Found<'_>>, path: &[u8]) {
-    let prefix = [path, b"/"].concat();
-    let doomed: Vec<Vec<u8>> = all
-        .range::<[u8], _>((Bound::Included(&*prefix), Bound::Unbounded))
-        .take_while(|(p, _)| p.starts_with(&prefix))
-        .map(|(p, _)| p.clone())
-        .collect();
-    for path in doomed {
-        all.remove(&path);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::model::foreign::is_hidden;
+
 /// What a registry did not do.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
@@ -71,7 +73,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     }
     text.chars()
         .take(500)
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if is_hidden(c) { ' ' } else { c })
         .collect()
 }
 

@@ -38,19 +38,24 @@ struct Walk {
     disk: (u64, u64),
 }
 
+/// Raises the limit of open files to what the host lets us have.
+pub fn allow_many_descriptors() {
+    let nofile = rustix::process::Resource::Nofile;
+    let most = rustix::process::getrlimit(nofile).maximum;
+    let _ = rustix::process::setrlimit(
+        nofile,
+        rustix::process::Rlimit {
+            current: most,
+            maximum: most,
+        },
+    );
+}
+
 impl Watch {
     /// For a step with this upper directory.
     pub fn new(upper: OwnedFd, limits: Limits) -> Self {
         // Deep trees cost a descriptor a level.
-        let nofile = rustix::process::Resource::Nofile;
-        let most = rustix::process::getrlimit(nofile).maximum;
-        let _ = rustix::process::setrlimit(
-            nofile,
-            rustix::process::Rlimit {
-                current: most,
-                maximum: most,
-            },
-        );
+        allow_many_descriptors();
         let start = disk(&upper);
         let host_proc = fs::metadata("/proc").ok().map(|stat| stat.dev());
         Self {

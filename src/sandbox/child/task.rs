@@ -51,15 +51,7 @@ pub fn run(
         .map(Path::new)
         .find(|place| place.is_dir());
     let place = place.ok_or_else(|| Fault::new("build the stage", "there is no folder for it"))?;
-    let nofile = rustix::process::Resource::Nofile;
-    let most = rustix::process::getrlimit(nofile).maximum;
-    let _ = rustix::process::setrlimit(
-        nofile,
-        rustix::process::Rlimit {
-            current: most,
-            maximum: most,
-        },
-    );
+    super::measure::allow_many_descriptors();
     let mut stage = Stage::default();
     let staged;
     if matches!(order.ids, Ids::Shifted { .. }) {

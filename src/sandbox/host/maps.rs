@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::model::passwd::users;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::ids::{Ids, SHIFTED_BASE, SHIFTED_COUNT};
 
@@ -47,11 +48,9 @@ pub fn candidates() -> Vec<Ids> {
 
 /// A user's name, of the machine's own users. (Those of a directory are in subuid by number or not at all.)
 fn name_of(uid: u32, passwd: &str) -> Option<&str> {
-    passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
-    })
+    users(passwd)
+        .find(|user| user.uid == uid)
+        .map(|user| user.name)
 }
 
 /// The largest range that a user has in a file like /etc/subuid.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::tree::Tree;
+use crate::durable;
 use crate::model::Timestamp;
 use crate::model::scan::VulnerabilitySeverity;
 
@@ -153,20 +153,12 @@ impl Draft {
             "UpdatedAt": updated_at,
             "DownloadedAt": updated_at,
         });
-        replace(&folder, super::DATABASE_FILE, &self.to_bytes())?;
-        replace(
-            &folder,
-            super::METADATA_FILE,
+        durable::write(&folder.join(super::DATABASE_FILE), &self.to_bytes(), 0o600)?;
+        durable::write(
+            &folder.join(super::METADATA_FILE),
             metadata.to_string().as_bytes(),
+            0o600,
         )?;
         Ok(())
     }
-}
-
-fn replace(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
-    let mut aside = tempfile::NamedTempFile::new_in(folder)?;
-    aside.write_all(bytes)?;
-    aside.as_file().sync_all()?;
-    aside.persist(folder.join(name))?;
-    fs::File::open(folder)?.sync_all()
 }

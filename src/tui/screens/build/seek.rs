@@ -4,7 +4,7 @@ use super::{Build, Pane, log};
 use crate::model::event::StepOutcome;
 use crate::tui::figures::count;
 use crate::tui::screens::{Out, Scene};
-use crate::tui::search::contains;
+use crate::tui::search::{contains, next_match};
 
 impl Build {
     /// Searches what is in memory of the log, from the top row on.
@@ -69,21 +69,8 @@ impl Build {
             }
             return;
         }
-        let matches = self.matches();
-        let next = if forward {
-            matches
-                .iter()
-                .find(|&&row| row > self.at.top)
-                .or(matches.first())
-        } else {
-            matches
-                .iter()
-                .rev()
-                .find(|&&row| row < self.at.top)
-                .or(matches.last())
-        };
-        match next {
-            Some(&row) => {
+        match next_match(&self.matches(), self.at.top, forward) {
+            Some(row) => {
                 self.follow = false;
                 self.at.top = row;
             }

@@ -20,6 +20,7 @@ use crate::model::{Actor, State, SubmissionId};
 use crate::tui::action::Action;
 use crate::tui::ink::Line;
 use crate::tui::message::{Effect, Request};
+use crate::tui::search::next_match;
 use crate::tui::theme::Glyphs;
 use crate::tui::widgets::cursor::{Cursor, Scroll};
 use source::Source;
@@ -158,21 +159,8 @@ impl Review {
             self.show_finding(self.parts(scene.body));
             return;
         }
-        let matches = self.matches();
-        let next = if forward {
-            matches
-                .iter()
-                .find(|&&row| row > self.at.top)
-                .or(matches.first())
-        } else {
-            matches
-                .iter()
-                .rev()
-                .find(|&&row| row < self.at.top)
-                .or(matches.last())
-        };
-        match next {
-            Some(&row) => self.at.top = row,
+        match next_match(&self.matches(), self.at.top, forward) {
+            Some(row) => self.at.top = row,
             None => out.warn(format!("nothing holds \"{}\"", self.search)),
         }
     }
