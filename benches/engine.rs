@@ -88,7 +88,7 @@ fn text(seed: u64, bytes: usize) -> Vec<u8> {
         state ^= state << 17;
         out.push_str(WORDS[(state % 16) as usize]);
         out.push(' ');
-        if state % 7 == 0 {
+        if state.is_multiple_of(7) {
             out.push_str(&(state >> 40).to_string());
         }
     }
@@ -205,7 +205,7 @@ fn main() {
                             tag,
                         ])
                         .arg(&folder),
-                )
+                );
             });
             let archive = work.path().join("saved.tar");
             let theirs = work.path().join(format!("theirs-{round}"));

@@ -37,7 +37,7 @@ fn the_help_of_every_command() {
                 .replace("--help", "flareo")
         );
         settings().bind(|| {
-            insta::assert_snapshot!(name.as_str(), String::from_utf8_lossy(&output.stdout))
+            insta::assert_snapshot!(name.as_str(), String::from_utf8_lossy(&output.stdout));
         });
     }
 }

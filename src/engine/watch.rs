@@ -110,11 +110,6 @@ impl Watch {
         Ok(())
     }
 
-    /// Gives back what was charged for a layer that came to nothing.
-    pub fn give_back(&self, bytes: u64) {
-        self.layer_bytes.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
     /// Uncompressed layers so far.
     pub fn layer_bytes(&self) -> u64 {
         self.layer_bytes.load(Ordering::Relaxed)

@@ -12,9 +12,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::Stored;
 use super::error::{Fault, IntakeError};
-use super::tar::{self, Header, Type};
 use crate::model::Digest;
 use crate::model::context::{ContextEntry, ContextSource, EntryKind};
+use crate::ustar::{self, Header, Type};
 
 /// How files that are being written are called.
 const ASIDE: &str = ".incoming-";
@@ -40,20 +40,27 @@ pub(super) fn path(contexts: &Path, digest: Digest) -> PathBuf {
     contexts.join("sha256").join(digest.hex())
 }
 
-/// The header of an entry in the canonical form.
-pub(super) fn header(entry: &ContextEntry) -> Header<'_> {
+/// Writes the header of an entry in the canonical form: owner 0:0, time 0.
+pub(super) fn write_header(out: &mut impl Write, entry: &ContextEntry) -> io::Result<()> {
     let (kind, size, link, mode) = match &entry.kind {
         EntryKind::File { size } => (Type::File, *size, "", entry.mode),
         EntryKind::Directory => (Type::Directory, 0, "", entry.mode),
         EntryKind::Symlink { target } => (Type::Symlink, 0, target.as_str(), 0o777),
     };
-    Header {
-        path: &entry.path,
+    let header = Header {
+        path: entry.path.as_bytes(),
         kind,
         mode,
+        uid: 0,
+        gid: 0,
         size,
-        link,
-    }
+        mtime: 0,
+        nanos: 0,
+        link: link.as_bytes(),
+        capability: None,
+    };
+    // Contexts are named by their digests: another mode here would give them all new names.
+    ustar::header_with_pax_mode(out, &header, 0o644)
 }
 
 /// Writes `source` in the canonical form and puts it in its place.
@@ -105,7 +112,7 @@ fn write(
     let failed = |error| IntakeError::host("write in", folder)(error);
     let mut buffer = vec![0; 128 << 10];
     for (index, entry) in source.entries().iter().enumerate() {
-        tar::header(out, &header(entry)).map_err(failed)?;
+        write_header(out, entry).map_err(failed)?;
         let EntryKind::File { size } = entry.kind else {
             continue;
         };
@@ -125,9 +132,9 @@ fn write(
                 Err(e) => return Err(reading(e)),
             }
         }
-        tar::padding(out, size).map_err(failed)?;
+        ustar::padding(out, size).map_err(failed)?;
     }
-    tar::end(out).map_err(failed)
+    ustar::end(out).map_err(failed)
 }
 
 /// Removes what killed processes left, judged by the clock of the file system itself. Failing that is no harm.

@@ -8,11 +8,12 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::error::IntakeError;
-use super::tar::{self, BLOCK, Bounds, Member, MemberKind, TarReader};
+use super::tar::{Bounds, Member, MemberKind, TarReader};
 use super::{canonical, rules};
 use crate::model::Digest;
 use crate::model::context::{ContextEntry, ContextSource, EntryKind};
 use crate::model::limits::ContextLimits;
+use crate::ustar::BLOCK;
 
 /// A context in the store.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ impl StoredContext {
             let foreign = || wrong(format!("is not in our form at byte {}", reader.position()));
             let entry = entry(&member).ok_or_else(foreign)?;
             expected.clear();
-            tar::header(&mut expected, &canonical::header(&entry)).map_err(|_| foreign())?;
+            canonical::write_header(&mut expected, &entry).map_err(|_| foreign())?;
             let sorted = entries
                 .last()
                 .is_none_or(|last| last.path.as_bytes() < entry.path.as_bytes());

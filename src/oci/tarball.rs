@@ -5,7 +5,8 @@
 
 use std::io::{self, Read};
 
-const BLOCK: usize = 512;
+use crate::ustar::{self, BLOCK, Block};
+
 /// Longest PAX record block, and longest GNU name.
 const EXTENSION_LIMIT: u64 = 1 << 20;
 
@@ -120,14 +121,11 @@ impl<R: Read> TarReader<R> {
         }
     }
 
-    fn entry(
-        &mut self,
-        header: &[u8; BLOCK],
-        size: u64,
-        extensions: Extensions,
-    ) -> io::Result<TarEntry> {
-        let path = extensions.path.unwrap_or_else(|| path_of(header));
-        let link = extensions.link.unwrap_or_else(|| text(&header[157..257]));
+    fn entry(&mut self, header: &Block, size: u64, extensions: Extensions) -> io::Result<TarEntry> {
+        let path = extensions.path.unwrap_or_else(|| ustar::name(header));
+        let link = extensions
+            .link
+            .unwrap_or_else(|| ustar::text(&header[157..257]).to_vec());
         let kind = match header[156] {
             0 | b'0' | b'7' if path.ends_with(b"/") => TarKind::Directory,
             0 | b'0' | b'7' => TarKind::File,
@@ -151,7 +149,7 @@ impl<R: Read> TarReader<R> {
             return Err(invalid("an entry has no path"));
         }
         self.left = size;
-        self.padding = size.wrapping_neg() % BLOCK as u64;
+        self.padding = ustar::padding_after(size);
         let mode = number(&header[100..108])?;
         Ok(TarEntry {
             path,
@@ -174,25 +172,20 @@ impl<R: Read> TarReader<R> {
     }
 
     /// The next header; none at two blocks of zeros, or at the very end (some writers leave the zeros out).
-    fn header(&mut self) -> io::Result<Option<[u8; BLOCK]>> {
-        let mut header = [0; BLOCK];
+    fn header(&mut self) -> io::Result<Option<Block>> {
+        let mut header = [0; BLOCK as usize];
         if self.fill(&mut header)? == 0 {
             return Ok(None);
         }
         if header.iter().all(|b| *b == 0) {
-            let mut second = [0; BLOCK];
+            let mut second = [0; BLOCK as usize];
             self.fill(&mut second)?;
             if second.iter().any(|b| *b != 0) {
                 return Err(invalid("something follows the end mark"));
             }
             return Ok(None);
         }
-        // The checksum counts its own field as spaces.
-        let sum = |range: std::ops::Range<usize>| -> u64 {
-            header[range].iter().map(|b| u64::from(*b)).sum()
-        };
-        let expected = sum(0..148) + 8 * u64::from(b' ') + sum(156..BLOCK);
-        if number(&header[148..156]).ok() != Some(expected) {
+        if !ustar::checksum_holds(&header) {
             return Err(invalid(
                 "a header's checksum is wrong: it is no tar, or damaged",
             ));
@@ -201,9 +194,9 @@ impl<R: Read> TarReader<R> {
     }
 
     /// Fills `block`; 0 at the end, an error in the middle.
-    fn fill(&mut self, block: &mut [u8; BLOCK]) -> io::Result<usize> {
+    fn fill(&mut self, block: &mut Block) -> io::Result<usize> {
         let mut filled = 0;
-        while filled < BLOCK {
+        while filled < block.len() {
             match self.inner.read(&mut block[filled..]) {
                 Ok(0) if filled == 0 => return Ok(0),
                 Ok(0) => return Err(cut_off()),
@@ -212,7 +205,7 @@ impl<R: Read> TarReader<R> {
                 Err(e) => return Err(e),
             }
         }
-        self.position += BLOCK as u64;
+        self.position += BLOCK;
         Ok(filled)
     }
 
@@ -238,12 +231,12 @@ impl<R: Read> TarReader<R> {
         if (content.len() as u64) < size {
             return Err(cut_off());
         }
-        self.padding = size.wrapping_neg() % BLOCK as u64;
+        self.padding = ustar::padding_after(size);
         Ok(content)
     }
 
     fn long_name(&mut self, size: u64) -> io::Result<Vec<u8>> {
-        Ok(text(&self.extension(size)?))
+        Ok(ustar::text(&self.extension(size)?).to_vec())
     }
 }
 
@@ -273,85 +266,30 @@ fn cut_off() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "the archive is cut off")
 }
 
-/// A field up to its first zero.
-fn text(field: &[u8]) -> Vec<u8> {
-    field.split(|b| *b == 0).next().unwrap_or(&[]).to_vec()
-}
-
-fn path_of(header: &[u8; BLOCK]) -> Vec<u8> {
-    let name = text(&header[..100]);
-    // Only POSIX archives have a prefix; GNU's have other things there.
-    if &header[257..263] != b"ustar\0" || header[345] == 0 {
-        return name;
-    }
-    let mut path = text(&header[345..500]);
-    path.push(b'/');
-    path.extend(name);
-    path
-}
-
-/// A number in octal, or in base 256 where the first bit is set.
 fn number(field: &[u8]) -> io::Result<u64> {
-    let bad = || invalid("a header holds something that is no number");
-    if field[0] & 0x80 != 0 {
-        // Negative ones (first byte 0xff) stand for times before 1970, which no image needs.
-        let high = &field[..field.len() - 8];
-        if high.iter().skip(1).any(|b| *b != 0) || high.first().is_some_and(|b| *b != 0x80) {
-            return Err(bad());
-        }
-        let mut low = [0; 8];
-        low.copy_from_slice(&field[field.len() - 8..]);
-        if high.is_empty() {
-            low[0] &= 0x7f;
-        }
-        return Ok(u64::from_be_bytes(low));
-    }
-    let digits = text(field);
-    let digits = digits.trim_ascii();
-    if digits.is_empty() {
-        return Ok(0);
-    }
-    let digits = std::str::from_utf8(digits).map_err(|_| bad())?;
-    if digits.starts_with('+') {
-        return Err(bad());
-    }
-    u64::from_str_radix(digits, 8).map_err(|_| bad())
+    ustar::number(field).ok_or_else(|| invalid("a header holds something that is no number"))
 }
 
-/// `LENGTH KEY=VALUE\n`, again and again.
-fn pax_records(mut block: &[u8]) -> io::Result<Vec<(&[u8], &[u8])>> {
-    let bad = || invalid("a PAX record is damaged");
-    let mut records = Vec::new();
-    while !block.is_empty() {
-        let space = block.iter().position(|b| *b == b' ').ok_or_else(bad)?;
-        let length = std::str::from_utf8(&block[..space]).ok();
-        let length: usize = length.and_then(|l| l.parse().ok()).ok_or_else(bad)?;
-        let record = block.get(space + 1..length).ok_or_else(bad)?;
-        let record = record.strip_suffix(b"\n").ok_or_else(bad)?;
-        let equals = record.iter().position(|b| *b == b'=').ok_or_else(bad)?;
-        records.push((&record[..equals], &record[equals + 1..]));
-        block = &block[length..];
-    }
-    Ok(records)
+fn damaged() -> io::Error {
+    invalid("a PAX record is damaged")
 }
 
 fn pax(block: &[u8], extensions: &mut Extensions) -> io::Result<()> {
-    fn integer<T: std::str::FromStr>(value: &[u8]) -> io::Result<T> {
-        let value = std::str::from_utf8(value).ok();
-        value
-            .and_then(|v| v.parse().ok())
+    let number = |value| {
+        ustar::decimal(value)
             .ok_or_else(|| invalid("a PAX record holds something that is no number"))
-    }
-    for (key, value) in pax_records(block)? {
+    };
+    for record in ustar::records(block) {
+        let (key, value) = record.ok_or_else(damaged)?;
         match key {
             b"path" => extensions.path = Some(value.to_vec()),
             b"linkpath" => extensions.link = Some(value.to_vec()),
-            b"size" => extensions.size = Some(integer(value)?),
-            b"uid" => extensions.uid = Some(integer(value)?),
-            b"gid" => extensions.gid = Some(integer(value)?),
+            b"size" => extensions.size = Some(number(value)?),
+            b"uid" => extensions.uid = Some(number(value)?),
+            b"gid" => extensions.gid = Some(number(value)?),
             b"mtime" => {
-                let whole = value.split(|b| *b == b'.').next().unwrap_or(value);
-                extensions.mtime = Some(integer(whole)?);
+                let (seconds, _) = ustar::seconds(value).ok_or_else(damaged)?;
+                extensions.mtime = Some(seconds);
             }
             _ if key.starts_with(b"GNU.sparse.") => {
                 return Err(invalid("sparse files are not accepted"));
@@ -368,7 +306,8 @@ fn pax(block: &[u8], extensions: &mut Extensions) -> io::Result<()> {
 
 /// Records for every entry that follows: a remark is fine, a path for all of them is not.
 fn pax_global(block: &[u8]) -> io::Result<()> {
-    for (key, _) in pax_records(block)? {
+    for record in ustar::records(block) {
+        let (key, _) = record.ok_or_else(damaged)?;
         if matches!(key, b"path" | b"linkpath" | b"size") || key.starts_with(b"GNU.sparse.") {
             return Err(invalid("a PAX record gives all entries one path or size"));
         }

@@ -72,7 +72,8 @@ pub fn is_archive<'a>(file: impl Read + Send + 'a, name: &str) -> Result<bool, F
     match TarReader::new(content).next() {
         Ok(member) => Ok(member.is_some()),
         Err(crate::engine::tar::TarError::Io(e))
-            if e.get_ref().is_some_and(|e| e.is::<Fault>()) =>
+            if e.get_ref()
+                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Fault>) =>
         {
             Err(unreadable(e))
         }
@@ -239,8 +240,17 @@ impl Unpacker<'_, '_> {
             placement: self.placement,
             root: &self.root,
         };
-        let folder = join(&self.root, &resolve(&below, folder).map_err(Fault::from)?);
-        let folder = self.placement.make_folder(&folder, self.attributes.owner)?;
+        let followed = join(&self.root, &resolve(&below, folder).map_err(Fault::from)?);
+        let there = |path: &[u8]| self.placement.stat(path).is_some_and(|n| n.is_directory());
+        if followed != join(&self.root, folder) && !there(&followed) {
+            // Docker makes folders, but never behind a link.
+            let shown = String::from_utf8_lossy(path);
+            let fault = Fault::input(format!("{shown}: a link on its way leads nowhere"));
+            return Err(fault.into());
+        }
+        let folder = self
+            .placement
+            .make_folder(&followed, self.attributes.owner)?;
         Ok(join(&folder, name))
     }
 }
@@ -322,6 +332,7 @@ mod tests {
             ("d/f", Type::File, "abc"),
             ("d/g", Type::HardLink, "d/f"),
             ("/abs", Type::File, "x"),
+            ("etc", Type::Directory, ""),
             ("esc", Type::Symlink, "/../../etc"),
             ("esc/passwd", Type::File, "bad"),
         ]);
@@ -332,7 +343,7 @@ mod tests {
             "t/d/f 640 3:4",
             "t/d/g 640 3:4",
             "t/esc 777 3:4",
-            "t/etc 755 0:0",
+            "t/etc 640 3:4",
             "t/etc/passwd 640 3:4",
         ];
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -361,6 +372,9 @@ mod tests {
             unpacked(&big, limits).unwrap_err(),
             "layer size limit exceeded"
         );
+        let nowhere = tar(&[("l", Type::Symlink, "/none"), ("l/f", Type::File, "x")]);
+        let error = unpacked(&nowhere, Limits::default()).unwrap_err();
+        assert!(error.ends_with("leads nowhere"), "{error}");
         let xz = b"\xfd7zXZ\0rest";
         assert!(
             is_archive(&xz[..], "a.xz")

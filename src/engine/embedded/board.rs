@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::image::StageImage;
+use super::stage::Done;
 use crate::engine::BuildError;
 use crate::engine::fault::Fault;
 use crate::engine::watch::Watch;
@@ -22,7 +22,7 @@ pub struct Board {
 
 #[derive(Debug)]
 struct State {
-    done: Vec<Option<Arc<StageImage>>>,
+    done: Vec<Option<Arc<Done>>>,
     error: Option<BuildError>,
     cached_steps: u32,
     running: usize,
@@ -82,11 +82,11 @@ impl Board {
     ///
     /// # Errors
     /// If the build must end before.
-    pub fn wait(&self, stage: usize, watch: &Watch) -> Result<Arc<StageImage>, Fault> {
+    pub fn wait(&self, stage: usize, watch: &Watch) -> Result<Arc<Done>, Fault> {
         let mut state = self.lock();
         loop {
-            if let Some(Some(image)) = state.done.get(stage) {
-                return Ok(Arc::clone(image));
+            if let Some(Some(done)) = state.done.get(stage) {
+                return Ok(Arc::clone(done));
             }
             watch.check()?;
             state = self.sleep(state);
@@ -127,9 +127,9 @@ impl Board {
     }
 
     /// A stage is done.
-    pub fn finish(&self, stage: usize, image: StageImage) {
+    pub fn finish(&self, stage: usize, done: Done) {
         if let Some(slot) = self.lock().done.get_mut(stage) {
-            *slot = Some(Arc::new(image));
+            *slot = Some(Arc::new(done));
         }
         self.changed.notify_all();
     }
@@ -155,7 +155,7 @@ impl Board {
     ///
     /// # Errors
     /// What the first stage that failed said.
-    pub fn outcome(&self) -> Result<(Arc<StageImage>, u32), BuildError> {
+    pub fn outcome(&self) -> Result<(Arc<Done>, u32), BuildError> {
         let mut state = self.lock();
         if let Some(error) = state.error.take() {
             return Err(error);

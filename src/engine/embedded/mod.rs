@@ -1,10 +1,12 @@
 //! The engine without a daemon.
 
 mod board;
+mod contents;
 mod copy;
 mod image;
 mod metadata;
 mod mounts;
+mod order;
 mod run;
 mod stage;
 
@@ -160,10 +162,10 @@ impl Engine for Embedded {
             board: &board,
         };
         build.run();
-        let (image, cached_steps) = board.outcome()?;
+        let (done, cached_steps) = board.outcome()?;
         // A last look: what was asked to stop must not be told to have come to its end.
         watch.check().map_err(build_error)?;
-        self.write(&image, plan.steps, cached_steps)
+        self.write(&done.image, plan.steps, cached_steps)
     }
 }
 

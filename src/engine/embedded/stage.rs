@@ -1,6 +1,5 @@
 //! Walks the stages: each on a thread of its own where cores allow, its steps one after the other.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::board::Board;
@@ -52,6 +51,15 @@ pub struct Stage<'a> {
     accounts: Option<Accounts>,
 }
 
+/// A stage that is done.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// What it came to.
+    pub image: StageImage,
+    /// Its variables, for stages that stand on it.
+    pub scope: scope::Stage,
+}
+
 /// What a step that makes layers came to.
 #[derive(Debug)]
 pub struct Made {
@@ -91,13 +99,13 @@ impl Build<'_> {
                 return;
             }
             match self.stage(index) {
-                Ok(image) => self.board.finish(index, image),
+                Ok(done) => self.board.finish(index, done),
                 Err(error) => return self.board.fail(error, self.watch),
             }
         }
     }
 
-    fn stage(&self, index: usize) -> Result<StageImage, BuildError> {
+    fn stage(&self, index: usize) -> Result<Done, BuildError> {
         let planned = &self.plan.stages[index];
         let mut stage = None;
         // Where steps come from the cache one after the other, what changes only the configuration does too.
@@ -128,7 +136,10 @@ impl Build<'_> {
             done.map_err(|fault| located(fault, Some(step.number), Some(step.line)))?;
         }
         stage
-            .map(|stage: Stage<'_>| stage.image)
+            .map(|stage: Stage<'_>| Done {
+                image: stage.image,
+                scope: stage.scope,
+            })
             .ok_or_else(|| BuildError::Host("a stage without steps".into()))
     }
 
@@ -167,11 +178,17 @@ impl Build<'_> {
     }
 
     fn begin<'a>(&'a self, planned: &PlannedStage) -> Result<Stage<'a>, Fault> {
-        let image = match &planned.base {
-            Base::Stage(index) => self.board.wait(*index, self.watch)?.child(),
-            other => (*self.image(other)?).clone(),
+        let (image, scope) = match &planned.base {
+            Base::Stage(index) => {
+                let done = self.board.wait(*index, self.watch)?;
+                (done.image.child(), done.scope.child(&planned.from)?)
+            }
+            other => {
+                let image = self.image(other)?;
+                let scope = scope::Stage::new(&self.plan.global, image.environment());
+                (image, scope)
+            }
         };
-        let scope = scope::Stage::new(&self.plan.global, image.environment());
         Ok(Stage {
             build: self,
             image,
@@ -185,11 +202,11 @@ impl Build<'_> {
     ///
     /// # Errors
     /// If it is damaged, or the build must end.
-    pub fn image(&self, base: &Base) -> Result<Arc<StageImage>, Fault> {
+    pub fn image(&self, base: &Base) -> Result<StageImage, Fault> {
         match base {
-            Base::Scratch => Ok(Arc::new(StageImage::scratch(&self.request.platform))),
-            Base::Image(manifest) => StageImage::of(&self.engine.store, *manifest).map(Arc::new),
-            Base::Stage(index) => self.board.wait(*index, self.watch),
+            Base::Scratch => Ok(StageImage::scratch(&self.request.platform)),
+            Base::Image(manifest) => StageImage::of(&self.engine.store, *manifest),
+            Base::Stage(index) => Ok(self.board.wait(*index, self.watch)?.image.clone()),
         }
     }
 

@@ -368,12 +368,6 @@ fn what_fails_says_where_and_what_to_do() {
             Some(2),
         ),
         (
-            "FROM scratch\nCOPY a.txt src/main /x\n",
-            "When using COPY with more than one source file, the destination must be a directory and end with a /",
-            Some(2),
-            Some(2),
-        ),
-        (
             "FROM debian\n",
             "base image not in the cache: debian:latest",
             None,

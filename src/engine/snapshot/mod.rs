@@ -3,8 +3,11 @@
 //! All of it can be made again from the content store, so a damaged file is as good as none. Everything is written
 //! aside and renamed; several processes use one folder at once.
 
-mod jobs;
+mod disk;
+mod pack;
+mod pack_job;
 mod steps;
+mod unpack_job;
 mod unpacked;
 
 use std::collections::HashMap;
@@ -21,10 +24,18 @@ use super::tree::{LayerIndex, Tree};
 use super::watch::Watch;
 use crate::model::Digest;
 use crate::oci::Store;
+use crate::sandbox::Job;
 
-pub use jobs::{JOBS, Packed, pack};
+pub use pack::{Packed, pack};
 pub use steps::Record;
 pub use unpacked::Upper;
+
+/// Unpacks a tar into a folder.
+const UNPACK: &str = "engine.unpack";
+/// Packs an overlay's upper folder into a tar.
+const PACK: &str = "engine.pack";
+/// Every job of this room, for [`child`](crate::sandbox::child).
+pub const JOBS: &[(&str, Job)] = &[(UNPACK, unpack_job::unpack_job), (PACK, pack_job::pack_job)];
 
 /// The folder of snapshots. Cheap to clone.
 #[derive(Debug, Clone)]

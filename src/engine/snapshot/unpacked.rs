@@ -6,8 +6,8 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
-use super::jobs::{UNPACK, Unpack};
-use super::{Scratch, Snapshots};
+use super::unpack_job::Unpack;
+use super::{Scratch, Snapshots, UNPACK};
 use crate::engine::fault::Fault;
 use crate::engine::key::Key;
 use crate::engine::layer::{self, Layer, Sink};
@@ -69,7 +69,7 @@ impl Snapshots {
         let made = upper.scratch.path().join("made");
         fs::create_dir(&made).map_err(|e| Fault::host("make", &made, &e))?;
         for folder in [upper.upper(), upper.work()] {
-            sandbox.make_folder(&folder).map_err(|e| fault(e))?;
+            sandbox.make_folder(&folder).map_err(fault)?;
         }
         let path = upper.upper();
         let ids = sandbox.ids();

@@ -1,12 +1,12 @@
-//! Tar as layers use it: one canonical way to write it, and a reader that believes nothing.
+//! Tar as layers use it: a reader that believes nothing and keeps what a layer keeps, owners, times and capabilities.
 //!
-//! This part knows the format only. It must not know what a layer, a whiteout or an owner means.
+//! This part must not know what a layer or a whiteout means. What stands where in a header is `ustar`'s.
 
 mod read;
-mod write;
 
 pub use read::{Member, MemberKind, TarError, TarReader};
-pub use write::{BLOCK, Header, Type, end, header, padding};
+
+pub use crate::ustar::{Header, Type, end, header, padding};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::write::BLOCK;
+use crate::ustar::{self, BLOCK, Block, number, signed, text};
 
 /// A path or a link's text may have this many bytes.
 const TEXT_LIMIT: u64 = 64 << 10;
@@ -142,7 +142,9 @@ impl<R: Read> TarReader<R> {
                 // The end has two of these, but one is enough for every reader there is.
                 return Ok(None);
             }
-            checksum(&block).ok_or(TarError::Damaged(at))?;
+            if !ustar::checksum_holds(&block) {
+                return Err(TarError::Damaged(at));
+            }
             let size = number(&block[124..136]).ok_or(TarError::Damaged(at))?;
             match block[156] {
                 b'x' => {
@@ -165,7 +167,7 @@ impl<R: Read> TarReader<R> {
 
     fn member(
         &mut self,
-        block: &[u8; BLOCK as usize],
+        block: &Block,
         size: u64,
         extension: Extension,
         at: u64,
@@ -173,7 +175,7 @@ impl<R: Read> TarReader<R> {
         let field = |range: std::ops::Range<usize>| {
             number(&block[range]).map(|n| u32::try_from(n).unwrap_or(u32::MAX))
         };
-        let path = extension.path.unwrap_or_else(|| name(block));
+        let path = extension.path.unwrap_or_else(|| ustar::name(block));
         let flag = block[156];
         let kind = match flag {
             // Before POSIX a folder was a file whose name ends with a slash.
@@ -236,7 +238,7 @@ impl<R: Read> TarReader<R> {
     }
 
     /// A whole block, or none at a clean end.
-    fn block(&mut self) -> Result<Option<[u8; BLOCK as usize]>, TarError> {
+    fn block(&mut self) -> Result<Option<Block>, TarError> {
         let mut block = [0; BLOCK as usize];
         let mut filled = 0;
         while filled < block.len() {
@@ -303,77 +305,9 @@ impl<R: Read> Read for TarReader<R> {
     }
 }
 
-fn name(block: &[u8; BLOCK as usize]) -> Vec<u8> {
-    let name = text(&block[..100]);
-    // Old GNU archives keep times where ustar keeps the prefix.
-    let prefix = if &block[257..263] == b"ustar\0" {
-        text(&block[345..500])
-    } else {
-        &[]
-    };
-    if prefix.is_empty() {
-        return name.to_vec();
-    }
-    [prefix, b"/", name].concat()
-}
-
-/// The bytes before the first NUL.
-fn text(field: &[u8]) -> &[u8] {
-    field.split(|&b| b == 0).next().unwrap_or_default()
-}
-
-/// An octal number, or a base-256 one as GNU and star write large ones.
-fn number(field: &[u8]) -> Option<u64> {
-    u64::try_from(signed(field)?).ok()
-}
-
-fn signed(field: &[u8]) -> Option<i64> {
-    let first = *field.first()?;
-    if first & 0x80 != 0 {
-        // Two's complement in all bits but the first.
-        let mut value: i128 = if first & 0x40 != 0 { -1 } else { 0 };
-        value = (value << 6) | i128::from(first & 0x3f);
-        for &byte in &field[1..] {
-            value = value.checked_mul(256)?.checked_add(i128::from(byte))?;
-        }
-        return i64::try_from(value).ok();
-    }
-    let digits = field
-        .split(|&b| b == 0)
-        .next()
-        .unwrap_or_default()
-        .trim_ascii();
-    digits.iter().try_fold(0_i64, |value, &digit| {
-        let digit = digit.checked_sub(b'0').filter(|d| *d < 8)?;
-        value.checked_mul(8)?.checked_add(i64::from(digit))
-    })
-}
-
-fn checksum(block: &[u8; BLOCK as usize]) -> Option<()> {
-    let expected = number(&block[148..156])?;
-    let sum = |byte: fn(u8) -> i64| -> i64 {
-        block
-            .iter()
-            .enumerate()
-            .map(|(i, &b)| byte(if (148..156).contains(&i) { b' ' } else { b }))
-            .sum()
-    };
-    let expected = i64::try_from(expected).ok()?;
-    // Some old writers summed signed bytes.
-    let found =
-        sum(i64::from) == expected || sum(|b| i64::from(i8::from_ne_bytes([b]))) == expected;
-    found.then_some(())
-}
-
-fn pax(mut bytes: &[u8], extension: &mut Extension) -> Option<()> {
-    while !bytes.is_empty() {
-        let space = bytes.iter().position(|&b| b == b' ')?;
-        let length: usize = std::str::from_utf8(&bytes[..space]).ok()?.parse().ok()?;
-        let record = bytes.get(space + 1..length)?.strip_suffix(b"\n")?;
-        bytes = &bytes[length..];
-        let equals = record.iter().position(|&b| b == b'=')?;
-        let (key, value) = (&record[..equals], &record[equals + 1..]);
-        let decimal = || std::str::from_utf8(value).ok();
+fn pax(bytes: &[u8], extension: &mut Extension) -> Option<()> {
+    for record in ustar::records(bytes) {
+        let (key, value) = record?;
         match key {
             b"path" | b"linkpath" => {
                 if value.contains(&0) || value.len() as u64 > TEXT_LIMIT {
@@ -386,10 +320,10 @@ fn pax(mut bytes: &[u8], extension: &mut Extension) -> Option<()> {
                 };
                 *slot = Some(value.to_vec()).filter(|v| !v.is_empty());
             }
-            b"size" => extension.size = Some(decimal()?.parse().ok()?),
-            b"uid" => extension.uid = Some(decimal()?.parse().ok()?),
-            b"gid" => extension.gid = Some(decimal()?.parse().ok()?),
-            b"mtime" => extension.mtime = Some(time(decimal()?)?),
+            b"size" => extension.size = Some(ustar::decimal(value)?),
+            b"uid" => extension.uid = Some(u32::try_from(ustar::decimal(value)?).ok()?),
+            b"gid" => extension.gid = Some(u32::try_from(ustar::decimal(value)?).ok()?),
+            b"mtime" => extension.mtime = Some(ustar::seconds(value)?),
             b"SCHILY.xattr.security.capability" => {
                 extension.capability =
                     Some(value.to_vec()).filter(|v| (1..=CAPABILITY_LIMIT).contains(&v.len()));
@@ -400,20 +334,4 @@ fn pax(mut bytes: &[u8], extension: &mut Extension) -> Option<()> {
         }
     }
     Some(())
-}
-
-/// Seconds with an optional fraction.
-fn time(text: &str) -> Option<(i64, u32)> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if !fraction.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let negative = whole.starts_with('-');
-    let whole: i64 = whole.parse().ok()?;
-    let padded = format!("{fraction:0<9}");
-    let nanos: u32 = padded.get(..9)?.parse().ok()?;
-    if negative && nanos > 0 {
-        return Some((whole.checked_sub(1)?, 1_000_000_000 - nanos));
-    }
-    Some((whole, nanos))
 }

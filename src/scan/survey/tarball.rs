@@ -1,10 +1,12 @@
 //! Reads a layer's tar, entry by entry, in bounded memory.
 //!
-//! Strict where readers differ: what could be one thing for us and another for whoever unpacks it is an error.
+//! Strict where readers differ: what could be one thing for us and another for whoever unpacks it is an error. Not
+//! `oci`'s reader, which refuses a whole archive for one sparse file: here it is one file that couldn't be read.
 
 use std::io::{self, Read};
 
-const BLOCK: usize = 512;
+use crate::ustar::{self, BLOCK, Block, number};
+
 /// A longer name, link or extended header is refused.
 const HEADER_LIMIT: u64 = 1 << 20;
 
@@ -86,8 +88,8 @@ impl<R: Read> Tarball<R> {
             if matches!(kind, b'L' | b'K' | b'x' | b'g') {
                 let bytes = self.small(size)?;
                 match kind {
-                    b'L' => extended.path = Some(text(until_nul(&bytes))),
-                    b'K' => extended.link = Some(text(until_nul(&bytes))),
+                    b'L' => extended.path = Some(text(ustar::text(&bytes))),
+                    b'K' => extended.link = Some(text(ustar::text(&bytes))),
                     b'x' => extended.read(&bytes)?,
                     _ => {
                         let mut global = Extended::default();
@@ -103,8 +105,8 @@ impl<R: Read> Tarball<R> {
         }
     }
 
-    fn entry(&mut self, header: &[u8; BLOCK], size: u64, extended: Extended) -> io::Result<Entry> {
-        let written = extended.path.unwrap_or_else(|| name(header));
+    fn entry(&mut self, header: &Block, size: u64, extended: Extended) -> io::Result<Entry> {
+        let written = extended.path.unwrap_or_else(|| text(&ustar::name(header)));
         let path = clean(&written)?;
         let mode = number(&header[100..108]).unwrap_or(0) as u32 & 0o7777;
         let size = extended.size.unwrap_or(size);
@@ -116,7 +118,7 @@ impl<R: Read> Tarball<R> {
                 // More of the map of holes may follow the header.
                 let mut more = header[482] != 0;
                 while more {
-                    let mut block = [0; BLOCK];
+                    let mut block = [0; BLOCK as usize];
                     self.reader.read_exact(&mut block)?;
                     more = block[504] != 0;
                 }
@@ -125,7 +127,7 @@ impl<R: Read> Tarball<R> {
             b'1' => {
                 let link = extended
                     .link
-                    .unwrap_or_else(|| text(until_nul(&header[157..257])));
+                    .unwrap_or_else(|| text(ustar::text(&header[157..257])));
                 Kind::HardLink(clean(&link)?)
             }
             b'2' | b'3' | b'4' | b'6' => Kind::Other,
@@ -139,7 +141,7 @@ impl<R: Read> Tarball<R> {
             }
         }
         self.left = size;
-        self.padding = (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64;
+        self.padding = ustar::padding_after(size);
         Ok(Entry {
             path,
             kind,
@@ -149,10 +151,10 @@ impl<R: Read> Tarball<R> {
     }
 
     /// A header block; none at the archive's end.
-    fn header(&mut self) -> io::Result<Option<[u8; BLOCK]>> {
-        let mut block = [0; BLOCK];
+    fn header(&mut self) -> io::Result<Option<Block>> {
+        let mut block = [0; BLOCK as usize];
         let mut filled = 0;
-        while filled < BLOCK {
+        while filled < block.len() {
             match self.reader.read(&mut block[filled..])? {
                 0 if filled == 0 => return Ok(None),
                 0 => return Err(bad("an archive cut short")),
@@ -162,18 +164,7 @@ impl<R: Read> Tarball<R> {
         if block.iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
-        let sum: u64 = block
-            .iter()
-            .enumerate()
-            .map(|(at, byte)| {
-                u64::from(if (148..156).contains(&at) {
-                    b' '
-                } else {
-                    *byte
-                })
-            })
-            .sum();
-        if number(&block[148..156]) != Some(sum) {
+        if !ustar::checksum_holds(&block) {
             return Err(bad("a header with a wrong checksum"));
         }
         Ok(Some(block))
@@ -189,7 +180,7 @@ impl<R: Read> Tarball<R> {
         if bytes.len() as u64 != size {
             return Err(bad("an archive cut short"));
         }
-        self.skip((BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64)?;
+        self.skip(ustar::padding_after(size))?;
         Ok(bytes)
     }
 
@@ -221,44 +212,20 @@ impl<R: Read> Read for Tarball<R> {
 
 impl Extended {
     /// Takes in records of the form `LENGTH KEY=VALUE\n`.
-    fn read(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    fn read(&mut self, bytes: &[u8]) -> io::Result<()> {
         let wrong = || bad("an extended header that is not well-formed");
-        while !bytes.is_empty() && bytes[0] != 0 {
-            let space = bytes.iter().position(|b| *b == b' ').ok_or_else(wrong)?;
-            let length: usize = std::str::from_utf8(&bytes[..space])
-                .ok()
-                .and_then(|digits| digits.parse().ok())
-                .filter(|length| *length > space + 1 && *length <= bytes.len())
-                .ok_or_else(wrong)?;
-            let record = bytes[space + 1..length]
-                .strip_suffix(b"\n")
-                .ok_or_else(wrong)?;
-            let equals = record.iter().position(|b| *b == b'=').ok_or_else(wrong)?;
-            let (key, value) = (&record[..equals], &record[equals + 1..]);
+        for record in ustar::records(bytes) {
+            let (key, value) = record.ok_or_else(wrong)?;
             match key {
                 b"path" | b"GNU.sparse.name" => self.path = Some(text(value)),
                 b"linkpath" => self.link = Some(text(value)),
-                b"size" => {
-                    let size = std::str::from_utf8(value).ok().and_then(|v| v.parse().ok());
-                    self.size = Some(size.ok_or_else(wrong)?);
-                }
+                b"size" => self.size = Some(ustar::decimal(value).ok_or_else(wrong)?),
                 _ => {}
             }
             self.sparse |= key.starts_with(b"GNU.sparse.");
-            bytes = &bytes[length..];
         }
         Ok(())
     }
-}
-
-fn name(header: &[u8; BLOCK]) -> String {
-    let name = until_nul(&header[..100]);
-    let prefix = until_nul(&header[345..500]);
-    // Only POSIX's form has a prefix; GNU's (`ustar  `) keeps other things there.
-    if &header[257..263] == b"ustar\0" && !prefix.is_empty() {
-        return format!("{}/{}", text(prefix), text(name));
-    }
-    text(name)
 }
 
 /// A path relative to the root. One that climbs out is refused.
@@ -272,27 +239,6 @@ fn clean(path: &str) -> io::Result<String> {
         }
     }
     Ok(parts.join("/"))
-}
-
-/// Octal digits, or GNU's binary form.
-fn number(field: &[u8]) -> Option<u64> {
-    if field.first()? & 0x80 != 0 {
-        let mut value: u64 = u64::from(field[0] & 0x7f);
-        for byte in &field[1..] {
-            value = value.checked_mul(256)?.checked_add(u64::from(*byte))?;
-        }
-        return Some(value);
-    }
-    let digits = std::str::from_utf8(field).ok()?;
-    let digits = digits.trim_matches(|c: char| c == ' ' || c == '\0');
-    if digits.is_empty() {
-        return Some(0);
-    }
-    u64::from_str_radix(digits, 8).ok()
-}
-
-fn until_nul(bytes: &[u8]) -> &[u8] {
-    &bytes[..bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len())]
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -1,9 +1,12 @@
-//! Reads tar from strangers: ustar, old GNU and PAX, with a bound on everything that a header can claim.
+//! Reads the tar that a context comes in: ustar, old GNU and PAX, with a bound on everything that a header can claim.
+//!
+//! What could be one tree for us and another for the next program is refused, by the name of the entry. Must not know
+//! what a context may hold; what stands where in a header is `ustar`'s.
 
 use std::io::{self, BufReader, Read, Seek};
 
-use super::write::BLOCK;
 use crate::intake::error::{ArchiveFault, Fault, IntakeError, shown};
+use crate::ustar::{self, BLOCK, Block, number, text};
 
 /// A PAX header may have this many bytes: attributes of a file stand there too.
 const PAX_LIMIT: u64 = 1 << 20;
@@ -12,7 +15,7 @@ const TAIL_LIMIT: u64 = 16 << 20;
 
 /// What a member is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MemberKind {
+pub(super) enum MemberKind {
     /// A regular file.
     File,
     /// Another name of an earlier member.
@@ -25,7 +28,7 @@ pub(crate) enum MemberKind {
 
 /// A member of an archive. Its content is read from the reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Member {
+pub(super) struct Member {
     /// As written.
     pub path: Vec<u8>,
     /// What it is.
@@ -40,7 +43,7 @@ pub(crate) struct Member {
 
 /// What an archive may claim.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
+pub(super) struct Bounds {
     /// Bytes of a path or of a link's text.
     pub text: u64,
     /// Bytes of all headers together.
@@ -49,7 +52,7 @@ pub(crate) struct Bounds {
 
 /// Reads members one after the other; between two calls of [`next`](Self::next), [`Read`] gives the content.
 #[derive(Debug)]
-pub(crate) struct TarReader<R> {
+pub(super) struct TarReader<R> {
     inner: R,
     bounds: Bounds,
     position: u64,
@@ -67,11 +70,9 @@ struct Extension {
     sparse: bool,
 }
 
-type Block = [u8; BLOCK as usize];
-
 impl<R: Read> TarReader<R> {
     /// Reads an archive from `inner`, which should be buffered.
-    pub(crate) const fn new(inner: R, bounds: Bounds) -> Self {
+    pub(super) const fn new(inner: R, bounds: Bounds) -> Self {
         Self {
             inner,
             bounds,
@@ -84,17 +85,17 @@ impl<R: Read> TarReader<R> {
     }
 
     /// How many bytes have been read.
-    pub(crate) const fn position(&self) -> u64 {
+    pub(super) const fn position(&self) -> u64 {
         self.position
     }
 
     /// The bytes of the last member's header, with what extended it.
-    pub(crate) fn header(&self) -> &[u8] {
+    pub(super) fn header(&self) -> &[u8] {
         &self.header
     }
 
     /// The next member, or none at the archive's end. The content of the one before has been read.
-    pub(crate) fn next(&mut self) -> Result<Option<Member>, IntakeError> {
+    pub(super) fn next(&mut self) -> Result<Option<Member>, IntakeError> {
         self.pass()?;
         self.header.clear();
         let mut extension = Extension::default();
@@ -109,7 +110,9 @@ impl<R: Read> TarReader<R> {
                     Ok(None)
                 };
             }
-            checksum(&block).ok_or(ArchiveFault::Damaged(at))?;
+            if !ustar::checksum_holds(&block) {
+                return Err(ArchiveFault::Damaged(at).into());
+            }
             let size = number(&block[124..136]).ok_or(ArchiveFault::Damaged(at))?;
             match block[156] {
                 b'x' => {
@@ -154,7 +157,7 @@ impl<R: Read> TarReader<R> {
         extension: Extension,
         at: u64,
     ) -> Result<Member, IntakeError> {
-        let path = extension.path.unwrap_or_else(|| name(block));
+        let path = extension.path.unwrap_or_else(|| ustar::name(block));
         let size = extension.size.unwrap_or(size);
         let entry = |fault| IntakeError::entry(&path, fault);
         if extension.sparse {
@@ -178,7 +181,7 @@ impl<R: Read> TarReader<R> {
         }
         let mode = number(&block[100..108]).ok_or(ArchiveFault::Damaged(at))?;
         self.content = size;
-        self.padding = (BLOCK - size % BLOCK) % BLOCK;
+        self.padding = ustar::padding_after(size);
         Ok(Member {
             kind,
             mode: u32::try_from(mode & 0o7777).unwrap_or(0),
@@ -191,7 +194,7 @@ impl<R: Read> TarReader<R> {
     }
 
     /// Reads what follows the end, which must be empty, so that whoever writes into a pipe gets rid of it.
-    pub(crate) fn finish(&mut self) -> Result<(), IntakeError> {
+    pub(super) fn finish(&mut self) -> Result<(), IntakeError> {
         let mut buffer = [0; 16 << 10];
         let start = self.position;
         loop {
@@ -268,7 +271,7 @@ impl<R: Read> TarReader<R> {
     }
 
     fn pax(&self, bytes: &[u8], extension: &mut Extension, at: u64) -> Result<(), IntakeError> {
-        for record in records(bytes) {
+        for record in ustar::records(bytes) {
             let (key, value) = record.ok_or(ArchiveFault::Damaged(at))?;
             match key {
                 b"path" | b"linkpath" => {
@@ -290,12 +293,7 @@ impl<R: Read> TarReader<R> {
                     }
                 }
                 b"size" => {
-                    let digits = std::str::from_utf8(value)
-                        .ok()
-                        .filter(|v| v.bytes().all(|b| b.is_ascii_digit()));
-                    let size = digits
-                        .and_then(|v| v.parse().ok())
-                        .ok_or(ArchiveFault::Damaged(at))?;
+                    let size = ustar::decimal(value).ok_or(ArchiveFault::Damaged(at))?;
                     if extension.size.replace(size).is_some() {
                         return Err(ArchiveFault::Damaged(at).into());
                     }
@@ -319,7 +317,7 @@ impl<R: Read> TarReader<R> {
 
 impl<R: Read + Seek> TarReader<BufReader<R>> {
     /// Jumps over the content and its filling.
-    pub(crate) fn skip(&mut self) -> io::Result<()> {
+    pub(super) fn skip(&mut self) -> io::Result<()> {
         let over = self.content.saturating_add(self.padding);
         self.inner
             .seek_relative(i64::try_from(over).map_err(io::Error::other)?)?;
@@ -360,75 +358,4 @@ fn failed(error: io::Error, at: u64) -> IntakeError {
         Ok(error) => error,
         Err(error) => ArchiveFault::Unpack(shown(error.to_string().as_bytes())).into(),
     }
-}
-
-fn name(block: &Block) -> Vec<u8> {
-    let name = text(&block[..100]);
-    // Old GNU archives keep times where ustar keeps the prefix.
-    let ustar = &block[257..263] == b"ustar\0";
-    let prefix = if ustar { text(&block[345..500]) } else { &[] };
-    if prefix.is_empty() {
-        return name.to_vec();
-    }
-    [prefix, b"/", name].concat()
-}
-
-/// The bytes before the first NUL.
-fn text(field: &[u8]) -> &[u8] {
-    field.split(|&b| b == 0).next().unwrap_or_default()
-}
-
-/// An octal number, or a base-256 one as GNU and star write large ones. None is negative.
-fn number(field: &[u8]) -> Option<u64> {
-    let first = *field.first()?;
-    if first & 0x80 != 0 {
-        if first & 0x40 != 0 {
-            return None;
-        }
-        let head = u64::from(first & 0x3f);
-        return field[1..].iter().try_fold(head, |value, &byte| {
-            value.checked_mul(256)?.checked_add(u64::from(byte))
-        });
-    }
-    text(field)
-        .trim_ascii()
-        .iter()
-        .try_fold(0_u64, |value, &digit| {
-            let digit = digit.checked_sub(b'0').filter(|d| *d < 8)?;
-            value.checked_mul(8)?.checked_add(u64::from(digit))
-        })
-}
-
-fn checksum(block: &Block) -> Option<()> {
-    let expected = i64::try_from(number(&block[148..156])?).ok()?;
-    let sum = |byte: fn(u8) -> i64| -> i64 {
-        block
-            .iter()
-            .enumerate()
-            .map(|(i, &b)| byte(if (148..156).contains(&i) { b' ' } else { b }))
-            .sum()
-    };
-    // Some old writers summed signed bytes.
-    (sum(i64::from) == expected || sum(|b| i64::from(b.cast_signed())) == expected).then_some(())
-}
-
-/// The records of a PAX header; none where it is damaged, and then no more.
-fn records(mut bytes: &[u8]) -> impl Iterator<Item = Option<(&[u8], &[u8])>> {
-    std::iter::from_fn(move || {
-        if bytes.is_empty() {
-            return None;
-        }
-        let rest = std::mem::take(&mut bytes);
-        let split = (|| {
-            let space = rest.iter().take(20).position(|&b| b == b' ')?;
-            let length: usize = std::str::from_utf8(&rest[..space]).ok()?.parse().ok()?;
-            let record = rest.get(space + 1..length)?.strip_suffix(b"\n")?;
-            let equals = record.iter().position(|&b| b == b'=')?;
-            Some((&record[..equals], &record[equals + 1..], &rest[length..]))
-        })();
-        Some(split.map(|(key, value, more)| {
-            bytes = more;
-            (key, value)
-        }))
-    })
 }

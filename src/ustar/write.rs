@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-/// What tar counts in.
-pub const BLOCK: u64 = 512;
+use super::block::{BLOCK, Block, padding_after};
+use super::pax::{record, written_seconds};
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,19 @@ const OCTAL_11: u64 = 0o777_7777_7777;
 /// # Errors
 /// If `out` fails.
 pub fn header(out: &mut impl Write, header: &Header<'_>) -> io::Result<()> {
+    header_with_pax_mode(out, header, 0)
+}
+
+/// The same, where the form that is written gives PAX headers a mode of their own. No reader looks at it, but digests
+/// count it.
+///
+/// # Errors
+/// If `out` fails.
+pub fn header_with_pax_mode(
+    out: &mut impl Write,
+    header: &Header<'_>,
+    pax_mode: u32,
+) -> io::Result<()> {
     let mut path = header.path.to_vec();
     if header.kind == Type::Directory {
         path.push(b'/');
@@ -112,10 +125,7 @@ pub fn header(out: &mut impl Write, header: &Header<'_>) -> io::Result<()> {
         if !fits {
             number(&mut block[136..148], 0, 11, OCTAL_11);
         }
-        let mut text = header.mtime.to_string();
-        if header.nanos != 0 {
-            text = seconds(header.mtime, header.nanos);
-        }
+        let text = written_seconds(header.mtime, header.nanos);
         record(&mut pax, b"mtime", text.as_bytes());
     }
     if let Some(capability) = header.capability {
@@ -125,7 +135,8 @@ pub fn header(out: &mut impl Write, header: &Header<'_>) -> io::Result<()> {
     if !pax.is_empty() {
         let mut before = [0_u8; BLOCK as usize];
         before[..b"PaxHeaders".len()].copy_from_slice(b"PaxHeaders");
-        for (range, digits) in [(100..108, 7), (108..116, 7), (116..124, 7), (136..148, 11)] {
+        number(&mut before[100..108], u64::from(pax_mode), 7, OCTAL_7);
+        for (range, digits) in [(108..116, 7), (116..124, 7), (136..148, 11)] {
             number(&mut before[range], 0, digits, OCTAL_7);
         }
         number(&mut before[124..136], pax.len() as u64, 11, OCTAL_11);
@@ -144,8 +155,8 @@ pub fn header(out: &mut impl Write, header: &Header<'_>) -> io::Result<()> {
 /// # Errors
 /// If `out` fails.
 pub fn padding(out: &mut impl Write, size: u64) -> io::Result<()> {
-    const ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
-    let rest = size.next_multiple_of(BLOCK) - size;
+    const ZEROS: Block = [0; BLOCK as usize];
+    let rest = padding_after(size);
     // The rest is less than a block.
     out.write_all(&ZEROS[..usize::try_from(rest).unwrap_or(0)])
 }
@@ -181,33 +192,7 @@ fn number(field: &mut [u8], value: u64, digits: usize, most: u64) -> bool {
     fits
 }
 
-/// Adds `LENGTH key=value\n`, where LENGTH counts itself.
-fn record(pax: &mut Vec<u8>, key: &[u8], value: &[u8]) {
-    let rest = key.len() + value.len() + 3;
-    let mut length = rest + 1;
-    while length != rest + length.to_string().len() {
-        length = rest + length.to_string().len();
-    }
-    pax.extend_from_slice(length.to_string().as_bytes());
-    pax.push(b' ');
-    pax.extend_from_slice(key);
-    pax.push(b'=');
-    pax.extend_from_slice(value);
-    pax.push(b'\n');
-}
-
-/// Seconds with a fraction, as PAX writes times; before 1970 the fraction counts away from zero.
-fn seconds(whole: i64, nanos: u32) -> String {
-    let (sign, whole, nanos) = if whole < 0 {
-        ("-", (whole + 1).unsigned_abs(), 1_000_000_000 - nanos)
-    } else {
-        ("", whole.unsigned_abs(), nanos)
-    };
-    let fraction = format!("{nanos:09}");
-    format!("{sign}{whole}.{}", fraction.trim_end_matches('0'))
-}
-
-fn seal(block: &mut [u8; BLOCK as usize]) {
+fn seal(block: &mut Block) {
     block[257..263].copy_from_slice(b"ustar\0");
     block[263..265].copy_from_slice(b"00");
     block[148..156].fill(b' ');
