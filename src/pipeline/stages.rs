@@ -187,9 +187,12 @@ impl Site {
         let report = scanner.scan(image, self.store(), events, cancel)?;
         events.emit(Happening::Scan {
             text: format!(
-                "{} packages, {} findings",
+                "{} packages, {}",
                 report.packages.len(),
-                report.vulnerabilities.len()
+                match report.vulnerabilities.len() {
+                    1 => "1 finding".to_owned(),
+                    n => format!("{n} findings"),
+                }
             ),
         });
         Ok(report)

@@ -40,7 +40,7 @@ impl Site {
     /// # Errors
     /// If the host fails; rows that were begun are left for the next worker.
     pub fn work_pass(&self, watcher: &dyn Watcher, cancel: &Cancel) -> Result<Pass, SiteError> {
-        let _there = Presence::show(&self.paths().workers()).map_err(SiteError::host)?;
+        let _there = self.attend()?;
         self.pass_while(&|| true, watcher, cancel)
     }
 
@@ -87,7 +87,7 @@ impl Site {
         watcher: &dyn Watcher,
         cancel: &Cancel,
     ) -> Result<(), SiteError> {
-        let _there = Presence::show(&self.paths().workers()).map_err(SiteError::host)?;
+        let _there = self.attend()?;
         while !cancel.is_cancelled() && current() {
             if let Err(error) = self.pass_while(current, watcher, cancel)
                 && !cancel.is_cancelled()
@@ -98,6 +98,14 @@ impl Site {
             wait(LOOK_EVERY, cancel);
         }
         Ok(())
+    }
+
+    /// Counts the caller as a worker, as long as it holds what it gets.
+    ///
+    /// # Errors
+    /// If the state folder can't be written.
+    pub fn attend(&self) -> Result<Presence, SiteError> {
+        Presence::show(&self.paths().workers()).map_err(SiteError::host)
     }
 
     /// How many workers are alive, also those that wait for work.
