@@ -213,10 +213,7 @@ mod tests {
 
     #[test]
     fn a_table_lines_up_and_shows_no_escape_sequence() {
-        let output = Output {
-            format: Format::Human,
-            colour: false,
-        };
+        let output = Output::new(Format::Human, Color::Never);
         let rows = vec![
             vec![(Role::Plain, "1".into()), (Role::Good, "a\x1b[31mb".into())],
             vec![(Role::Plain, "100".into()), (Role::Bad, "日本".into())],
