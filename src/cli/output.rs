@@ -231,6 +231,7 @@ mod tests {
         let output = Output {
             format: Format::Human,
             colour: false,
+            lost: OnceLock::new(),
         };
         let rows = vec![
             vec![(Role::Plain, "1".into()), (Role::Good, "a\x1b[31mb".into())],
