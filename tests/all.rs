@@ -2,6 +2,7 @@
 
 mod architecture;
 mod attest;
+mod console;
 mod demo;
 mod engine;
 mod everybody;

@@ -56,12 +56,24 @@ fn of_any_host(text: &str) -> String {
 
 /// Sizes, as in `12.3 MiB`, and counts of packages.
 fn sizes(text: &str) -> String {
+    let mut cut = false;
     text.lines()
         .map(|line| {
+            // The rest of a digest that did not fit its line.
+            let rest = cut
+                && line
+                    .trim()
+                    .chars()
+                    .all(|c| c.is_ascii_hexdigit() || c == '#');
+            cut = line.ends_with('#');
             let host_figure = [" KiB", " MiB", " kB", " MB", " packages", " layers"]
                 .iter()
                 .any(|unit| line.contains(unit));
-            let of_host: String = if host_figure {
+            let of_host: String = if rest {
+                line.chars()
+                    .map(|c| if c == ' ' { c } else { '#' })
+                    .collect()
+            } else if host_figure {
                 line.chars()
                     .map(|c| if c.is_ascii_digit() { '#' } else { c })
                     .collect()

@@ -21,6 +21,14 @@ pub enum BaseError {
         /// What the host said.
         source: io::Error,
     },
+    /// There is no room for it.
+    #[error("no room for the base in {}: {source}; make room and import it again", path.display())]
+    Full {
+        /// The content store.
+        path: PathBuf,
+        /// What the host said.
+        source: io::Error,
+    },
     /// The content store refuses.
     #[error(transparent)]
     Store(#[from] OciError),
@@ -80,6 +88,11 @@ pub enum BaseError {
 }
 
 impl BaseError {
+    /// Whether it is this host's trouble, not the base's.
+    pub const fn is_host(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::Store(OciError::Io { .. }))
+    }
+
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }

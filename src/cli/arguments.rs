@@ -328,7 +328,7 @@ pub enum Audit {
         /// Only about this submission
         #[arg(long)]
         submission: Option<SubmissionId>,
-        /// At most so many
+        /// At most so many: the newest
         #[arg(long, default_value_t = 100)]
         limit: u32,
     },

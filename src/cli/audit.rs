@@ -17,6 +17,7 @@ pub fn run(site: &Site, audit: &Audit, output: &Output) -> Result<ExitCode, Site
             let filter = AuditFilter {
                 submission: *submission,
                 limit: usize::try_from(*limit).unwrap_or(usize::MAX),
+                newest: true,
                 ..AuditFilter::default()
             };
             let entries = site.queue().audit(&filter)?;
@@ -40,10 +41,17 @@ pub fn run(site: &Site, audit: &Audit, output: &Output) -> Result<ExitCode, Site
                                 .unwrap_or_default(),
                         ),
                         (Role::Faint, entry.hash.short()),
+                        (
+                            Role::Plain,
+                            entry.facts["reason"]
+                                .as_str()
+                                .unwrap_or_default()
+                                .to_owned(),
+                        ),
                     ]
                 })
                 .collect();
-            output.say(&output.table(&["NO", "AT", "WHO", "WHAT", "ABOUT", "HASH"], &lines));
+            output.say(&output.table(&["NO", "AT", "WHO", "WHAT", "ABOUT", "HASH", "WHY"], &lines));
         }
         Audit::Verify => match site.queue().verify_audit()? {
             AuditCheck::Intact { entries, head } if output.json() => {

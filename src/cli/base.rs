@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::arguments::Base;
 use super::output::{Output, Role, size, time};
+use crate::model::Reference;
 use crate::pipeline::{Site, SiteError};
 
 /// Lists or changes bases.
@@ -25,20 +26,24 @@ pub fn run(site: &Site, base: &Base, output: &Output) -> Result<ExitCode, SiteEr
         }
         Base::Add { reference, purpose } => {
             site.approve_base(reference, purpose)?;
-            output.say(&format!(
-                "{} is on the approved list",
-                reference.without_digest().familiar()
-            ));
+            listed(reference, true, output)?;
         }
         Base::Remove { reference } => {
             site.remove_base(reference)?;
-            output.say(&format!(
-                "{} is off the approved list",
-                reference.without_digest().familiar()
-            ));
+            listed(reference, false, output)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn listed(reference: &Reference, approved: bool, output: &Output) -> Result<(), SiteError> {
+    let name = reference.without_digest().familiar();
+    if output.json() {
+        return output.document(&serde_json::json!({ "reference": name, "approved": approved }));
+    }
+    let place = if approved { "on" } else { "off" };
+    output.say(&format!("{name} is {place} the approved list"));
+    Ok(())
 }
 
 fn list(site: &Site, output: &Output) -> Result<(), SiteError> {

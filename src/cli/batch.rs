@@ -6,7 +6,7 @@ use super::interrupt;
 use super::output::{Output, Role};
 use crate::logs::sanitise;
 use crate::model::event::{Cancel, Happening, StepOutcome};
-use crate::model::{Event, State};
+use crate::model::{Event, Policy, State};
 use crate::pipeline::{Site, SiteError};
 
 /// One pass, then the end. 1 if anything failed.
@@ -27,12 +27,24 @@ pub fn pass(site: &Site, output: &Output) -> Result<ExitCode, SiteError> {
     Ok(ExitCode::from(u8::from(pass.failed > 0)))
 }
 
-/// Stays until a signal comes.
-pub fn stay(site: &Site, output: &Output) -> Result<ExitCode, SiteError> {
+/// Stays until a signal comes, by the policy of the day: where `policy` reads another one than the site has, `open`
+/// opens it anew. One that can't be read changes nothing.
+pub fn stay(
+    mut site: Site,
+    policy: &dyn Fn() -> Result<Policy, SiteError>,
+    open: &dyn Fn() -> Result<Site, SiteError>,
+    output: &Output,
+) -> Result<ExitCode, SiteError> {
     let cancel = Cancel::default();
     interrupt::on_signal(&cancel).map_err(SiteError::host)?;
-    site.work(&|event: &Event| print(event, output), &cancel)?;
-    Ok(ExitCode::SUCCESS)
+    loop {
+        let current = || policy().map_or(true, |read| &read == site.policy());
+        site.work(&current, &|event: &Event| print(event, output), &cancel)?;
+        if cancel.is_cancelled() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        site = open()?;
+    }
 }
 
 /// One event as one line.

@@ -26,7 +26,7 @@ pub fn run(headless: bool, output: &Output) -> Result<ExitCode, SiteError> {
         let (site, cancel) = (stage.site().clone(), cancel.clone());
         std::thread::Builder::new()
             .name("worker".into())
-            .spawn(move || site.work(&|_: &Event| {}, &cancel))
+            .spawn(move || site.work(&|| true, &|_: &Event| {}, &cancel))
             .map_err(SiteError::host)?
     };
     let left = console::show(stage.site());

@@ -46,7 +46,11 @@ pub fn run(site: &Site, verb: &Verb, output: &Output) -> Result<ExitCode, SiteEr
         }
         Verb::Remove { number } => {
             site.queue().remove_exception(*number, site.actor())?;
-            output.say(&format!("exception {number} ends now"));
+            if output.json() {
+                output.document(&serde_json::json!({ "id": number, "removed": true }))?;
+            } else {
+                output.say(&format!("exception {number} ends now"));
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -24,11 +24,14 @@ mod show;
 mod verify;
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
+use serde_json::json;
 
 use crate::config::{self, Paths};
+use crate::model::Policy;
 use crate::pipeline::{Settings, Site, SiteError};
 use crate::{access, engine, sandbox};
 use arguments::{Arguments, Command};
@@ -48,13 +51,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             // `--help` and `--version` are answers too: clap prints them and says which exit code they mean.
             let code = u8::try_from(answer.exit_code()).unwrap_or(2);
             return match answer.print() {
-                Ok(()) => ExitCode::from(code),
-                Err(_) => ExitCode::from(2),
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => ExitCode::from(3),
+                _ => ExitCode::from(code),
             };
         }
     };
     let output = Output::new(arguments.format, arguments.color);
-    match dispatch(&arguments, &output) {
+    let answer = dispatch(&arguments, &output);
+    match answer.and_then(|code| output.lost().map_or(Ok(code), Err)) {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);
@@ -68,25 +72,27 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
     match &arguments.command {
         Some(Command::Help { topic }) => return help::run(topic.as_deref(), output),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(
-                *shell,
-                &mut Arguments::command(),
-                "flareo",
-                &mut std::io::stdout(),
-            );
+            // Made in memory: it panics where it can't write.
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "flareo", &mut script);
+            output.say(String::from_utf8_lossy(&script).trim_end());
             return Ok(ExitCode::SUCCESS);
         }
         Some(Command::Man) => {
             let page = clap_mangen::Man::new(Arguments::command());
-            return match page.render(&mut std::io::stdout()) {
-                Ok(()) => Ok(ExitCode::SUCCESS),
-                Err(error) => Err(SiteError::host(error)),
-            };
+            let mut text = Vec::new();
+            page.render(&mut text).map_err(SiteError::host)?;
+            output.say(String::from_utf8_lossy(&text).trim_end());
+            return Ok(ExitCode::SUCCESS);
         }
         Some(Command::Demo { headless }) => return demo::run(*headless, output),
         _ => {}
     }
     let site = open(arguments)?;
+    if matches!(arguments.command, Some(Command::Worker)) && !arguments.batch {
+        let policy = || policy(&paths(arguments)?, arguments);
+        return batch::stay(site, &policy, &|| open(arguments), output);
+    }
     if arguments.batch {
         if arguments.command.is_some() {
             return Err(SiteError::usage(
@@ -111,6 +117,11 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
         Command::Verify { target, key } => verify::run(&site, target, key.as_deref(), output),
         Command::Init => {
             let public = site.init()?;
+            if output.json() {
+                let state = site.paths().state().display().to_string();
+                output.document(&json!({ "state_dir": state, "public_key": public }))?;
+                return Ok(ExitCode::SUCCESS);
+            }
             output.say(&format!(
                 "{}\nstate folder: {}",
                 public.trim_end(),
@@ -118,19 +129,26 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
             ));
             Ok(ExitCode::SUCCESS)
         }
-        Command::Worker => batch::stay(&site, output),
         Command::Audit(audit) => audit::run(&site, audit, output),
         Command::Doctor => doctor::run(&site, output),
         Command::Help { .. }
         | Command::Completions { .. }
         | Command::Man
+        | Command::Worker
         | Command::Demo { .. } => Ok(ExitCode::SUCCESS),
     }
 }
 
 fn open(arguments: &Arguments) -> Result<Site, SiteError> {
-    let paths = Paths::find(arguments.state_dir.as_deref()).map_err(SiteError::host)?;
-    let policy = config::load(&paths, arguments.config.as_deref())
-        .map_err(|e| SiteError::usage(e.to_string()))?;
+    let paths = paths(arguments)?;
+    let policy = policy(&paths, arguments)?;
     Site::open(Settings::new(paths, policy, access::current()))
+}
+
+fn paths(arguments: &Arguments) -> Result<Paths, SiteError> {
+    Paths::find(arguments.state_dir.as_deref()).map_err(SiteError::host)
+}
+
+fn policy(paths: &Paths, arguments: &Arguments) -> Result<Policy, SiteError> {
+    config::load(paths, arguments.config.as_deref()).map_err(|e| SiteError::usage(e.to_string()))
 }

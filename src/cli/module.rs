@@ -28,6 +28,9 @@ pub fn run(site: &Site, verb: &Verb, output: &Output) -> Result<ExitCode, SiteEr
         }
         Verb::Yank { slug, reason } => {
             let module = site.yank(slug, reason)?;
+            if output.json() {
+                return output.document(&module).map(|()| ExitCode::SUCCESS);
+            }
             output.say(&format!("{slug} {} is out of the catalog", module.digest));
         }
     }
@@ -86,6 +89,12 @@ fn show(site: &Site, module: &Module, output: &Output) -> Result<(), SiteError> 
         ));
     };
     output.say(&output.paint(Role::Strong, module.slug.as_str()));
+    if module.yanked {
+        fact(
+            "state",
+            &output.paint(Role::Bad, "yanked: out of the catalog, not to be used"),
+        );
+    }
     fact("digest", &module.digest.to_string());
     fact(
         "pull",

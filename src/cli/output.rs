@@ -1,7 +1,8 @@
 //! How an answer is written: for people, with tables and few colours, or as JSON. Foreign text is made harmless here.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
@@ -33,6 +34,7 @@ pub enum Role {
 pub struct Output {
     format: Format,
     colour: bool,
+    lost: OnceLock<io::Error>,
 }
 
 impl Output {
@@ -43,12 +45,13 @@ impl Output {
             Color::Never => false,
             Color::Auto => {
                 let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() && !dumb
+                io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() && !dumb
             }
         };
         Self {
             format,
             colour: colour && format == Format::Human,
+            lost: OnceLock::new(),
         }
     }
 
@@ -79,10 +82,21 @@ impl Output {
         }
     }
 
-    /// Writes a line, or several. A reader that went away is no error.
+    /// Writes a line, or several. A reader that went away is no error; see [`lost`](Self::lost) for others.
     pub fn say(&self, text: &str) {
-        let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+        let mut out = io::stdout().lock();
+        if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush())
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            // The first one says it.
+            let _ = self.lost.set(error);
+        }
+    }
+
+    /// Why a part of the answer could not be written, if so: whoever keeps it must not take it for whole.
+    pub fn lost(&self) -> Option<SiteError> {
+        let error = self.lost.get()?;
+        Some(SiteError::host(format!("cannot write the answer: {error}")))
     }
 
     /// Writes one JSON document.
@@ -132,7 +146,7 @@ impl Output {
                 );
             }
         }
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
     /// A table with a heading; cells are made harmless, the last column is not padded.
@@ -199,10 +213,7 @@ mod tests {
 
     #[test]
     fn a_table_lines_up_and_shows_no_escape_sequence() {
-        let output = Output {
-            format: Format::Human,
-            colour: false,
-        };
+        let output = Output::new(Format::Human, Color::Never);
         let rows = vec![
             vec![(Role::Plain, "1".into()), (Role::Good, "a\x1b[31mb".into())],
             vec![(Role::Plain, "100".into()), (Role::Bad, "日本".into())],

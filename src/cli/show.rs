@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use super::output::{Output, Role, role_of, size, time};
 use crate::lint::Report;
 use crate::logs::sanitise;
-use crate::model::SubmissionId;
 use crate::model::decision::Verdict;
+use crate::model::{State, SubmissionId};
 use crate::pipeline::{Site, SiteError};
 use crate::review::{self, Change};
 
@@ -91,6 +91,16 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
                 "by {} at {}{reason}",
                 sanitise(&decision.by.0),
                 time(decision.at)
+            ),
+        );
+    }
+    let approved = page.decisions.last().map(|d| d.verdict) == Some(Verdict::Approve);
+    if row.state == State::Pending && approved {
+        fact(
+            "void",
+            format!(
+                "what was approved changed before it was built: a reviewer decides again (`flareo audit log --submission {}` says what)",
+                row.id
             ),
         );
     }

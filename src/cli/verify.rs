@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::output::{Output, Role};
 use crate::logs::sanitise;
-use crate::pipeline::{Site, SiteError};
+use crate::pipeline::{Site, SiteError, Target};
 
 /// Verifies and says what was found.
 pub fn run(
@@ -16,7 +16,8 @@ pub fn run(
     key: Option<&Path>,
     output: &Output,
 ) -> Result<ExitCode, SiteError> {
-    let verified = site.verify(&target.parse()?, key)?;
+    let target: Target = target.parse()?;
+    let verified = site.verify(&target, key)?;
     if output.json() {
         let documents: Vec<_> = verified
             .iter()
@@ -45,6 +46,15 @@ pub fn run(
         for attachment in &one.attachments {
             fact(attachment.kind.word(), &attachment.manifest.to_string());
         }
+    }
+    // The signature holds all the same; whoever asks has to hear it.
+    if let Target::Module(slug) = &target
+        && site.module(slug)?.yanked
+    {
+        output.say(&format!(
+            "{}: {slug} was yanked: it is out of the catalog and not to be used",
+            output.paint(Role::Warn, "warning")
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -46,6 +46,8 @@ pub fn play(
     height: u16,
     show: &mut dyn FnMut(Scene),
 ) -> Result<Vec<Ending>, SiteError> {
+    // On a terminal it would wait beside the console.
+    let worker = stage.site().attend()?;
     let mut act = Act::new(stage.site(), width, height)?;
     act.scene("queue", show);
 
@@ -79,6 +81,7 @@ pub fn play(
         act.press("q")?;
         stage.pass(1);
     }
+    act.press("1 esc g")?;
     act.scene("queue-decided", show);
 
     stage
@@ -95,9 +98,11 @@ pub fn play(
         act.scene(name, show);
         act.press("1")?;
     }
+    act.press("esc g")?;
     act.scene("queue-done", show);
     act.press("4")?;
     act.scene("catalog", show);
+    drop(worker);
     endings(stage.site())
 }
 
@@ -149,7 +154,7 @@ impl Act {
         self.press("enter")
     }
 
-    /// From the queue: filters by `slug`, opens the row, and drops the filter.
+    /// Shows the queue, filtered by `slug`, and opens the first row of it.
     fn open(&mut self, slug: &str) -> Result<(), SiteError> {
         self.press("1 esc /")?;
         self.session.write(slug);

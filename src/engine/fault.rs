@@ -21,10 +21,10 @@ pub enum Fault {
     #[error("the build was cancelled")]
     Cancelled,
     /// The build's time is up.
-    #[error("build exceeded {minutes}-minute time limit")]
+    #[error("build exceeded {} time limit", period(*seconds))]
     Time {
         /// The limit.
-        minutes: u64,
+        seconds: u64,
     },
     /// All layers together are too large.
     #[error("layer size limit exceeded")]
@@ -44,6 +44,29 @@ pub enum Fault {
     /// The content store is at fault.
     #[error(transparent)]
     Store(#[from] OciError),
+}
+
+/// `10-minute`, or `90-second` where it is no whole number of minutes.
+fn period(seconds: u64) -> String {
+    match seconds {
+        0 => "0-minute".into(),
+        s if s % 60 == 0 => format!("{}-minute", s / 60),
+        s => format!("{s}-second"),
+    }
+}
+
+/// `20 GiB`, in the largest unit of which there is one.
+pub fn amount(bytes: u64) -> String {
+    let (unit, name) = match bytes {
+        b if b >= 1 << 30 => (1 << 30, "GiB"),
+        b if b >= 1 << 20 => (1 << 20, "MiB"),
+        b if b >= 1 << 10 => (1 << 10, "KiB"),
+        b => return format!("{b} bytes"),
+    };
+    match (bytes / unit, bytes % unit * 10 / unit) {
+        (whole, 0) => format!("{whole} {name}"),
+        (whole, tenth) => format!("{whole}.{tenth} {name}"),
+    }
 }
 
 impl Fault {
@@ -125,6 +148,35 @@ impl ArchiveError {
             }
             Self::Tar(error) => Fault::input(format!("{what}: {error}")),
             Self::Member(error) => Fault::input(format!("{what}: {error}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_named_in_units_that_fit() {
+        for (seconds, text) in [
+            (600, "10-minute"),
+            (5, "5-second"),
+            (90, "90-second"),
+            (0, "0-minute"),
+        ] {
+            assert_eq!(
+                Fault::Time { seconds }.to_string(),
+                format!("build exceeded {text} time limit")
+            );
+        }
+        for (bytes, text) in [
+            (20 << 30, "20 GiB"),
+            (3 << 29, "1.5 GiB"),
+            (64 << 20, "64 MiB"),
+            (1500, "1.4 KiB"),
+            (7, "7 bytes"),
+        ] {
+            assert_eq!(amount(bytes), text);
         }
     }
 }

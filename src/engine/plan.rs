@@ -208,11 +208,18 @@ fn target(file: &Dockerfile, names: &StageNames, target: Option<&str>) -> Result
             .iter()
             .filter_map(|s| s.name.as_deref())
             .collect();
-        let fault = match target {
-            Some(name) => Fault::input(format!("target stage \"{name}\" could not be found"))
-                .help(format!("the file's stages: {}", all.join(", "))),
-            None => Fault::input("the Dockerfile has no FROM"),
-        };
+        let fault =
+            match target {
+                Some(name) => Fault::input(format!("target stage \"{name}\" could not be found"))
+                    .help(match all.as_slice() {
+                    [] => {
+                        "no stage has a name: number them from 0, or name one with FROM … AS NAME"
+                            .into()
+                    }
+                    names => format!("the file's stages: {}", names.join(", ")),
+                }),
+                None => Fault::input("the Dockerfile has no FROM"),
+            };
         PlanError { fault, line: None }
     })
 }

@@ -67,7 +67,7 @@ impl Watch {
     /// The error of R17 for the time.
     pub const fn time_up(&self) -> Fault {
         Fault::Time {
-            minutes: self.limits.minutes(),
+            seconds: self.limits.time_seconds,
         }
     }
 

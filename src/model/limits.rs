@@ -34,11 +34,6 @@ impl Limits {
     pub const fn time(&self) -> Duration {
         Duration::from_secs(self.time_seconds)
     }
-
-    /// The time limit in minutes, as the error of R17 names it, rounded up.
-    pub const fn minutes(&self) -> u64 {
-        self.time_seconds.div_ceil(60)
-    }
 }
 
 impl Default for Limits {

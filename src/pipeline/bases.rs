@@ -41,8 +41,12 @@ impl Site {
             registry: RegistrySettings::of_user(),
             ..ImportOptions::default()
         };
-        let imported = bases::import(self.store(), source, &Platform::host(), &options)
-            .map_err(|e| SiteError::refused(Failure::new(e.to_string())))?;
+        let imported = bases::import(self.store(), source, &Platform::host(), &options).map_err(
+            |e| match e.is_host() {
+                true => SiteError::host(e),
+                false => SiteError::refused(Failure::new(e.to_string())),
+            },
+        )?;
         let base = Base {
             reference: reference.without_digest(),
             digest: imported.digest,

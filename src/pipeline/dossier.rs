@@ -7,12 +7,41 @@ use crate::dockerfile::ast::Dockerfile;
 use crate::dockerfile::{self, ParseError};
 use crate::lint::{self, Report};
 use crate::model::base::Base;
-use crate::model::context::ContextSource;
+use crate::model::context::{ContextSource, EntryKind};
 use crate::model::decision::Grant;
 use crate::model::image::Platform;
 use crate::model::view::{BasePin, Previous, ReviewPage};
 use crate::model::{Digest, Failure, Reference, State, Submission, SubmissionId};
 use crate::{bases, intake};
+
+/// How many links in a row are followed to a Dockerfile.
+const LINKS: usize = 8;
+
+/// The file that `name` leads to where it is a link, as it may be for Docker. Links were checked to stay in the
+/// context; what this can't follow is left for the reader to complain of.
+fn behind_links(context: &dyn ContextSource, name: &str) -> String {
+    let mut path = name.to_owned();
+    for _ in 0..LINKS {
+        let entry = context.find(&path).and_then(|at| context.entries().get(at));
+        let Some(EntryKind::Symlink { target }) = entry.map(|entry| &entry.kind) else {
+            break;
+        };
+        let mut parts: Vec<&str> = match target.starts_with('/') {
+            true => Vec::new(),
+            false => path.split('/').collect(),
+        };
+        parts.pop();
+        for part in target.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => drop(parts.pop()),
+                part => parts.push(part),
+            }
+        }
+        path = parts.join("/");
+    }
+    path
+}
 
 /// A Dockerfile as it was read.
 pub struct Read {
@@ -64,7 +93,8 @@ impl Site {
         name: &str,
     ) -> Result<Read, SiteError> {
         let limit = self.policy().context.dockerfile_bytes;
-        let bytes = context.read(name, limit).map_err(|e| {
+        let file = behind_links(context, name);
+        let bytes = context.read(&file, limit).map_err(|e| {
             SiteError::refused(Failure::new(format!("the Dockerfile can't be read: {e}")))
         })?;
         Ok(Read::of(name, bytes))
@@ -225,5 +255,24 @@ impl Site {
     ) -> Result<Read, SiteError> {
         let name = row.detection.dockerfile.as_deref().unwrap_or("Dockerfile");
         self.read_dockerfile(context, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::context::MemoryContext;
+
+    #[test]
+    fn a_dockerfile_may_be_a_link_to_one() {
+        let context = MemoryContext::default()
+            .file("build/real", 0o644, "FROM scratch\n")
+            .link("Dockerfile", "build/Dockerfile")
+            .link("build/Dockerfile", "../build/./real")
+            .link("round", "round");
+        assert_eq!(behind_links(&context, "Dockerfile"), "build/real");
+        assert_eq!(behind_links(&context, "build/real"), "build/real");
+        assert_eq!(behind_links(&context, "round"), "round");
+        assert_eq!(behind_links(&context, "nowhere"), "nowhere");
     }
 }

@@ -34,6 +34,7 @@ pub use decide::Seen;
 pub use dossier::Read;
 pub use error::{SiteError, Trouble};
 pub use local::LocalBuild;
+pub use presence::Presence;
 pub use publish::{Published, Source};
 pub use recorder::Watcher;
 pub use site::{Settings, Site};

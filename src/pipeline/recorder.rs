@@ -1,11 +1,11 @@
 //! Writes what happens to a submission into its spool, and hands it on to whoever watches.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Site;
 use crate::logs::Spool;
-use crate::model::event::Happening;
+use crate::model::event::{Happening, Stream};
 use crate::model::{Clock, Event, EventSink, Slug, Submission, SubmissionId};
 
 /// Sees every event of every submission that a worker works on: the stream of `--batch`.
@@ -27,6 +27,8 @@ pub struct Recorder<'a> {
     of: Option<(SubmissionId, Slug)>,
     spool: Option<Spool>,
     spool_lost: AtomicBool,
+    /// Of a steady site: what the steps have said so far. They run side by side, so it comes in another order each time.
+    said: Mutex<Vec<Happening>>,
     watcher: &'a dyn Watcher,
 }
 
@@ -48,29 +50,62 @@ impl<'a> Recorder<'a> {
             of: None,
             spool: None,
             spool_lost: AtomicBool::new(false),
+            said: Mutex::default(),
             watcher,
         }
     }
 }
 
+/// Where a step's event stands among all of them: step by step, each stream of its log in one piece.
+fn place(what: &Happening) -> Option<(u32, u8)> {
+    Some(match what {
+        Happening::Step { step, .. } => (*step, 0),
+        // What the engine says of the network comes on a way of its own, and stands last.
+        Happening::Log { step, text, .. } if text.starts_with("network disabled") => (*step, 3),
+        Happening::Log { step, stream, .. } => match stream {
+            Stream::Stdout => (*step, 1),
+            Stream::Stderr => (*step, 2),
+        },
+        Happening::StepEnd { step, .. } => (*step, 4),
+        _ => return None,
+    })
+}
+
 impl EventSink for Recorder<'_> {
     fn emit(&self, what: Happening) {
-        let what = match what {
-            // What was measured differs from run to run: a steady site leaves it out.
-            Happening::Usage(_) if self.steady => return,
+        if !self.steady {
+            self.record(what);
+            return;
+        }
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        match what {
+            // What was measured differs from run to run too: it is left out.
+            Happening::Usage(_) => {}
             Happening::StepEnd {
                 step,
                 outcome,
                 layer_bytes,
                 ..
-            } if self.steady => Happening::StepEnd {
+            } => said.push(Happening::StepEnd {
                 step,
                 outcome,
                 took_ms: 0,
                 layer_bytes,
-            },
-            what => what,
-        };
+            }),
+            what if place(&what).is_some() => said.push(what),
+            what => {
+                said.sort_by_key(place);
+                for what in said.drain(..) {
+                    self.record(what);
+                }
+                self.record(what);
+            }
+        }
+    }
+}
+
+impl Recorder<'_> {
+    fn record(&self, what: Happening) {
         let (id, slug) = self.of.clone().unzip();
         let event = Event {
             at: self.clock.now(),

@@ -73,17 +73,36 @@ impl Site {
         let binding = self.binding_of(row)?;
         let context = self.context(row)?;
         let dockerfile = self.dockerfile_of(row, &context)?.digest();
-        Ok(
-            match review::still_binds(row, &binding, dockerfile, self.policy()) {
-                Ok(()) => step(row, Move::Begin),
-                Err(changed) => step(
-                    row,
-                    Move::Void {
-                        reason: format!("{changed} after the approval"),
-                    },
-                ),
-            },
-        )
+        let changed = match review::still_binds(row, &binding, dockerfile, self.policy()) {
+            Err(changed) => Some(changed.to_string()),
+            Ok(()) => self
+                .no_longer_approved(&binding)?
+                .map(|base| format!("{} was taken off the approved list", base.familiar())),
+        };
+        Ok(match changed {
+            None => step(row, Move::Begin),
+            Some(changed) => step(
+                row,
+                Move::Void {
+                    reason: format!("{changed} after the approval"),
+                },
+            ),
+        })
+    }
+
+    /// The first base of an approval that neither the list of today nor a grant lets through (R8).
+    fn no_longer_approved(&self, binding: &Binding) -> Result<Option<Reference>, Stop> {
+        let approved = self.approved_list()?;
+        let granted = |base: &Reference| {
+            binding.grants.iter().any(|grant| {
+                matches!(grant, Grant::Base { reference } if reference.without_digest() == base.without_digest())
+            })
+        };
+        Ok(binding
+            .pins
+            .keys()
+            .find(|base| !approved.allows(base) && !granted(base))
+            .cloned())
     }
 
     /// Building: from the stored context and the frozen pins to an image in the content store.
@@ -95,8 +114,11 @@ impl Site {
     ) -> Result<Transition, Stop> {
         let binding = self.binding_of(row)?;
         let context = self.context(row)?;
-        // What is built is what was approved, to the last byte.
-        context.verify().map_err(SiteError::from)?;
+        // What is built is what was approved, to the last byte. Trying again would not bring it back, and must not keep
+        // the rows behind this one waiting.
+        context
+            .verify()
+            .map_err(|e| Stop::Failed(Failure::new(e.to_string())))?;
         let name = row.detection.dockerfile.as_deref().unwrap_or("Dockerfile");
         let read = self.dockerfile_of(row, &context)?;
         let request = BuildRequest {
@@ -165,9 +187,12 @@ impl Site {
         let report = scanner.scan(image, self.store(), events, cancel)?;
         events.emit(Happening::Scan {
             text: format!(
-                "{} packages, {} findings",
+                "{} packages, {}",
                 report.packages.len(),
-                report.vulnerabilities.len()
+                match report.vulnerabilities.len() {
+                    1 => "1 finding".to_owned(),
+                    n => format!("{n} findings"),
+                }
             ),
         });
         Ok(report)

@@ -40,14 +40,22 @@ impl Site {
     /// # Errors
     /// If the host fails; rows that were begun are left for the next worker.
     pub fn work_pass(&self, watcher: &dyn Watcher, cancel: &Cancel) -> Result<Pass, SiteError> {
-        let _there = Presence::show(&self.paths().workers()).map_err(SiteError::host)?;
-        self.pass(watcher, cancel)
+        let _there = self.attend()?;
+        self.pass_while(&|| true, watcher, cancel)
     }
 
-    fn pass(&self, watcher: &dyn Watcher, cancel: &Cancel) -> Result<Pass, SiteError> {
+    fn pass_while(
+        &self,
+        current: &dyn Fn() -> bool,
+        watcher: &dyn Watcher,
+        cancel: &Cancel,
+    ) -> Result<Pass, SiteError> {
         let holder = Holder::this("worker");
         let mut pass = Pass::default();
         while !cancel.is_cancelled() {
+            if !current() {
+                return Ok(pass);
+            }
             let Some(row) = self
                 .queue()
                 .take_work(holder.as_str(), LEASE, &holder::is_dead)?
@@ -67,14 +75,21 @@ impl Site {
         Err(SiteError::interrupted())
     }
 
-    /// Works until `cancel`, and waits for more when nothing is left (R21).
+    /// Works until `cancel`, and waits for more when nothing is left (R21). Ends between two rows when `current` says
+    /// that this site's policy is no longer that of the file: by the old one, what is approved by the new one would be
+    /// void again and again.
     ///
     /// # Errors
     /// If the queue can't be used. What the host spoils for one row does not end the worker.
-    pub fn work(&self, watcher: &dyn Watcher, cancel: &Cancel) -> Result<(), SiteError> {
-        let _there = Presence::show(&self.paths().workers()).map_err(SiteError::host)?;
-        while !cancel.is_cancelled() {
-            if let Err(error) = self.pass(watcher, cancel)
+    pub fn work(
+        &self,
+        current: &dyn Fn() -> bool,
+        watcher: &dyn Watcher,
+        cancel: &Cancel,
+    ) -> Result<(), SiteError> {
+        let _there = self.attend()?;
+        while !cancel.is_cancelled() && current() {
+            if let Err(error) = self.pass_while(current, watcher, cancel)
                 && !cancel.is_cancelled()
             {
                 tracing::error!("{error}");
@@ -83,6 +98,14 @@ impl Site {
             wait(LOOK_EVERY, cancel);
         }
         Ok(())
+    }
+
+    /// Counts the caller as a worker, as long as it holds what it gets.
+    ///
+    /// # Errors
+    /// If the state folder can't be written.
+    pub fn attend(&self) -> Result<Presence, SiteError> {
+        Presence::show(&self.paths().workers()).map_err(SiteError::host)
     }
 
     /// How many workers are alive, also those that wait for work.

@@ -36,6 +36,8 @@ pub struct AuditFilter {
     pub after: i64,
     /// At most so many; 0 means 1000.
     pub limit: usize,
+    /// Where there are more than so many: the newest of them, not the oldest.
+    pub newest: bool,
 }
 
 const ZERO: Digest = Digest::from_bytes([0; 32]);
@@ -145,12 +147,17 @@ impl Queue {
             } else {
                 "AND ?3 IS NULL"
             };
+            let order = if filter.newest { "DESC" } else { "ASC" };
             let mut statement = t.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM audit WHERE number > ?1 {of_one} ORDER BY number LIMIT ?2"
+                "SELECT {COLUMNS} FROM audit WHERE number > ?1 {of_one} ORDER BY number {order} LIMIT ?2"
             ))?;
             let entries =
                 statement.query_map(params![filter.after, limit, filter.submission], entry)?;
-            Ok(entries.collect::<Result<_, _>>()?)
+            let mut entries = entries.collect::<Result<Vec<_>, _>>()?;
+            if filter.newest {
+                entries.reverse();
+            }
+            Ok(entries)
         })
     }
 

@@ -115,7 +115,7 @@ actions! {
     Diff        "review.diff"     ["d"], &[Review], "changes", "what changed since the previous submission";
     Follow      "build.follow"    ["f"], &[Build], "follow", "stay at the end of the log, or stop";
     Fold        "fold"            ["space"], &[Review], "unfold", "unfold or fold the chosen finding";
-    NextPane    "pane.next"       ["tab"], PANES, "pane", "next pane; in the queue: all, open, done; in the help: next topic";
+    NextPane    "pane.next"       ["tab"], PANES, "pane", "next pane, scope of the queue, topic of the help";
     PreviousPane "pane.previous"  ["backtab"], PANES, "", "previous pane";
     Filter      "filter"          ["/"], LISTS, "filter", "show only what holds a text";
     Search      "search"          ["/"], TEXTS, "search", "search";

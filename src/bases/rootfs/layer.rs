@@ -21,13 +21,19 @@ pub fn write(
 ) -> Result<WrittenLayer, BaseError> {
     let mut builder = Builder::new(store.layer_writer()?);
     for (path, node) in &tree.nodes {
-        entry(&mut builder, path, node, open).map_err(|e| {
-            let path = name.join(OsStr::from_bytes(path));
-            BaseError::io(path)(e)
+        entry(&mut builder, path, node, open).map_err(|e| match e.kind() {
+            // Reading needs no room: it is the layer that can't be written.
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => full(store)(e),
+            _ => BaseError::io(name.join(OsStr::from_bytes(path)))(e),
         })?;
     }
-    let writer = builder.into_inner().map_err(BaseError::io(store.root()))?;
+    let writer = builder.into_inner().map_err(full(store))?;
     Ok(writer.finish()?)
+}
+
+fn full(store: &Store) -> impl FnOnce(io::Error) -> BaseError {
+    let path = store.root().to_owned();
+    move |source| BaseError::Full { path, source }
 }
 
 fn entry(

@@ -15,7 +15,7 @@ mod tests;
 
 use std::path::Path;
 
-use super::fault::Fault;
+use super::fault::{Fault, amount};
 use super::plan::{self, Images, PlanError, Wanted};
 use super::snapshot::Snapshots;
 use super::watch::Watch;
@@ -215,8 +215,8 @@ fn build_error(fault: Fault) -> BuildError {
             "make the build do less, or ask for a longer limit with --time-limit".into()
         }
         Fault::Layers { limit } => format!(
-            "all layers of all stages together may have {} GiB, uncompressed; leave out what is not needed",
-            limit >> 30
+            "all layers of all stages together may have {}, uncompressed; leave out what is not needed",
+            amount(limit)
         ),
         Fault::Memory { .. } => {
             "all processes of a step together may use that much; run fewer at once".into()

@@ -1,11 +1,12 @@
 //! RUN: in the sandbox, on folders of the layers so far; what it changed becomes a layer.
 
 use std::cell::RefCell;
+use std::path::Path;
 
 use super::stage::{Build, Made, Stage};
 use crate::dockerfile::run::Program;
 use crate::engine::accounts::User;
-use crate::engine::fault::Fault;
+use crate::engine::fault::{Fault, amount};
 use crate::engine::key::Key;
 use crate::engine::layer::LayerBuilder;
 use crate::engine::plan::PlannedStep;
@@ -126,6 +127,7 @@ impl Stage<'_> {
         let outcome = outcome.map_err(|e| sandbox_fault(e, &order.argv))?;
         drop((turn, scratch));
         observer.finish(&outcome);
+        disk_has_room(&outcome, &upper.upper())?;
         judge(&outcome, &order.argv, watch)?;
         let record = self.take(sandbox, &upper, &tree, &user)?;
         engine.snapshots.keep_step(key, &record)?;
@@ -255,7 +257,7 @@ fn check_folder(tree: &Tree, cwd: &str) -> Result<(), Fault> {
 }
 
 /// A folder with the script, put where BuildKit puts it.
-fn script_mount(folder: &std::path::Path, name: &str, text: &str) -> Result<Mount, Fault> {
+fn script_mount(folder: &Path, name: &str, text: &str) -> Result<Mount, Fault> {
     use std::os::unix::fs::PermissionsExt;
     let scripts = folder.join("scripts");
     let path = scripts.join(name);
@@ -284,6 +286,26 @@ fn sandbox_fault(error: SandboxError, argv: &[String]) -> Fault {
         )),
         error => Fault::Host(error.to_string()),
     }
+}
+
+/// Less room than this on the disk that a step writes to counts as none, in bytes.
+const ROOM: u64 = 1 << 20;
+
+/// Whether a step failed on a disk without room: that is no fault of the submission.
+fn disk_has_room(outcome: &Outcome, upper: &Path) -> Result<(), Fault> {
+    if !matches!(outcome.ending, Ending::Exited(1..) | Ending::Signalled(_)) {
+        return Ok(());
+    }
+    let Ok(disk) = rustix::fs::statvfs(upper) else {
+        return Ok(());
+    };
+    let no_files = disk.f_files > 0 && disk.f_favail == 0;
+    if no_files || disk.f_bavail.saturating_mul(disk.f_frsize) < ROOM {
+        return Err(Fault::Host(
+            "the disk of the state folder is full, so the step could not write; make room and build again".into(),
+        ));
+    }
+    Ok(())
 }
 
 /// What a step's end means for the build.
@@ -345,8 +367,8 @@ impl Told<'_> {
         self.usage(outcome.usage);
         if outcome.log_cut {
             let text = format!(
-                "output cut after {} MiB",
-                self.build.watch.limits().log_bytes >> 20
+                "output cut after {}",
+                amount(self.build.watch.limits().log_bytes)
             );
             self.build.events.emit(Happening::Log {
                 step: self.step,

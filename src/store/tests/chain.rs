@@ -85,4 +85,17 @@ fn a_log_can_be_read_of_one_submission_and_page_by_page() {
         })
         .unwrap();
     assert_eq!(page.iter().map(|e| e.number).collect::<Vec<_>>(), [2, 3]);
+    let newest = f
+        .queue
+        .audit(&AuditFilter {
+            limit: 2,
+            newest: true,
+            ..Default::default()
+        })
+        .unwrap();
+    assert_eq!(
+        newest.iter().map(|e| e.number).collect::<Vec<_>>(),
+        [3, 4],
+        "the newest, oldest first"
+    );
 }

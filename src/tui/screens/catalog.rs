@@ -324,11 +324,11 @@ fn draw_detail(
         role,
     ));
     if let Some(Ok(detail)) = detail {
-        let kept: Vec<String> = detail
+        let kept: Vec<&str> = detail
             .module
             .attachments
             .iter()
-            .map(|kept| format!("{} {}", kept.kind.word(), kept.manifest.short()))
+            .map(|kept| kept.kind.word())
             .collect();
         if !kept.is_empty() {
             facts.push((

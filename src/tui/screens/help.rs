@@ -135,7 +135,7 @@ impl Help {
     /// The names of the leaves; where there is no room for all, that of the open one.
     fn draw_leaves(&self, ink: &mut Ink<'_>, area: Rect) {
         let names = || std::iter::once("keys").chain(TOPICS.iter().map(|(name, _)| *name));
-        let wide: usize = names().map(|name| columns(name) + 3).sum();
+        let wide: usize = names().map(|name| columns(name) + 2).sum();
         let all = wide <= usize::from(area.width);
         let mut spans = Vec::new();
         for (n, name) in names().enumerate().filter(|(n, _)| all || *n == self.leaf) {
@@ -144,10 +144,10 @@ impl Help {
             } else {
                 Role::Dim
             };
-            spans.extend([span(format!(" {name} "), role), span(" ", Role::Text)]);
+            spans.push(span(format!(" {name} "), role));
         }
         if !all {
-            let place = format!("{} of {}", self.leaf + 1, TOPICS.len() + 1);
+            let place = format!(" {} of {}", self.leaf + 1, TOPICS.len() + 1);
             spans.push(span(place, Role::Dim));
         }
         ink.line(area, 0, &spans);

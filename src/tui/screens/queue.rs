@@ -425,7 +425,7 @@ fn draw_detail(ink: &mut Ink<'_>, area: Rect, row: &QueueRow, scene: Scene, besi
     }
     let mut line = 0;
     for (label, text, role) in facts {
-        let value = right_of(area, 8);
+        let value = right_of(area, 7);
         let clean = crate::logs::sanitise(&text);
         for (n, part) in wrap(&clean, value.width.into()).iter().enumerate() {
             if n == 0 {

@@ -109,7 +109,7 @@ fn the_page_of_help_has_the_topics_of_the_command_line() {
         "{text}"
     );
     session.press("backtab backtab").unwrap();
-    assert!(session.frame().text.contains("leave at once"));
+    assert!(session.frame().text.contains("next pane"));
     session.press("esc").unwrap();
     assert!(session.frame().text.contains("MODULE"));
 }

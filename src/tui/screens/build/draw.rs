@@ -170,13 +170,16 @@ impl Build {
             }
         };
         let seconds = usage.elapsed_ms / 1000;
+        // COPY and ADD fill the disk too, and measure nothing while they do.
+        let disk = usage.layer_bytes.max(self.progress.layer_bytes());
         let mut memory = of(
             bytes(usage.memory_bytes),
             ceiling.memory,
             bytes(ceiling.memory),
         );
-        if usage.memory_peak_bytes > usage.memory_bytes {
-            memory += &format!(", {} at most", bytes(usage.memory_peak_bytes));
+        let most = bytes(usage.memory_peak_bytes);
+        if usage.memory_peak_bytes > usage.memory_bytes && most != bytes(usage.memory_bytes) {
+            memory += &format!(", {most} at most");
         }
         let gauges = [
             Gauge {
@@ -193,13 +196,9 @@ impl Build {
             },
             Gauge {
                 label: "disk",
-                used: usage.layer_bytes,
+                used: disk,
                 limit: ceiling.layers,
-                figures: of(
-                    bytes(usage.layer_bytes),
-                    ceiling.layers,
-                    bytes(ceiling.layers),
-                ),
+                figures: of(bytes(disk), ceiling.layers, bytes(ceiling.layers)),
             },
         ];
         let area = below(area, u16::from(area.height > GAUGES));

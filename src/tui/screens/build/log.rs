@@ -208,8 +208,8 @@ fn shown(at: u64, event: &Event) -> Option<LogLine> {
 const fn state_words(state: State) -> &'static str {
     match state {
         State::Building => "a worker builds it",
-        State::Scanning => "the image is scanned",
-        State::Signing => "the image is signed",
+        State::Scanning => "the image is being scanned",
+        State::Signing => "the image is being signed",
         State::Published => "published: it is in the catalog",
         other => other.word(),
     }

@@ -143,6 +143,13 @@ impl Progress {
         }
     }
 
+    /// What the layers of all steps so far weigh, in bytes.
+    pub fn layer_bytes(&self) -> u64 {
+        self.steps
+            .iter()
+            .fold(0, |sum, step| sum.saturating_add(step.layer_bytes))
+    }
+
     /// How many steps the cache answered.
     pub fn cached(&self) -> usize {
         self.steps

@@ -1,0 +1,251 @@
+//! The console as people have it: the real binary on a terminal, beside a worker and another console.
+
+use std::io::{Read as _, Write};
+use std::process::{Child as Process, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{FLAREO, REVIEWER, SUBMITTER, Scene, can_build};
+use crate::vulnerabilities;
+
+const SIZE: PtySize = PtySize {
+    rows: 40,
+    cols: 120,
+    pixel_width: 0,
+    pixel_height: 0,
+};
+
+/// Only keeps what is broken from hanging the test.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+struct Console {
+    master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    screen: Arc<Mutex<vt100::Parser>>,
+    modes: String,
+}
+
+impl Console {
+    /// The console of `actor` on the scene's state.
+    fn open(scene: &Scene, actor: &str) -> Self {
+        let pair = native_pty_system().openpty(SIZE).unwrap();
+        let modes = format!("{:?}", pair.master.get_termios());
+        let mut command = CommandBuilder::new(FLAREO);
+        command.env_remove("FLAREO_STATE_DIR");
+        command.env_remove("FLAREO_CONFIG");
+        for (name, value) in [
+            ("SUDO_USER", actor),
+            ("TERM", "xterm-256color"),
+            ("LC_ALL", "C.UTF-8"),
+            ("FLAREO_THEME", "dark"),
+        ] {
+            command.env(name, value);
+        }
+        command.env("HOME", scene.path(""));
+        command.arg("--state-dir");
+        command.arg(scene.state());
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(SIZE.rows, SIZE.cols, 0)));
+        let shown = Arc::clone(&screen);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(length @ 1..) = reader.read(&mut bytes) {
+                shown.lock().unwrap().process(&bytes[..length]);
+            }
+        });
+        Self {
+            keys: pair.master.take_writer().unwrap(),
+            master: pair.master,
+            child,
+            screen,
+            modes,
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    fn text(&self) -> String {
+        self.screen.lock().unwrap().screen().contents()
+    }
+
+    /// Waits until all of these stand on the screen together.
+    fn shows(&self, texts: &[&str]) {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let shown = self.text();
+            let Some(missing) = texts.iter().find(|text| !shown.contains(**text)) else {
+                return;
+            };
+            assert!(Instant::now() < until, "no `{missing}` in:\n{shown}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn kill(&self, signal: Signal) {
+        let id = self
+            .child
+            .process_id()
+            .and_then(|id| Pid::from_raw(id as i32));
+        kill_process(id.unwrap(), signal).unwrap();
+    }
+
+    /// Waits for the end, and wants the terminal as it was before.
+    fn ends_with(mut self, code: u32) {
+        let until = Instant::now() + DEADLINE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < until, "it stayed:\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert_eq!(status.exit_code(), code);
+        assert_eq!(format!("{:?}", self.master.get_termios()), self.modes);
+        // What it wrote last may still be on its way.
+        let whole = || {
+            let screen = self.screen.lock().unwrap();
+            let screen = screen.screen();
+            !screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste()
+        };
+        while !whole() {
+            assert!(Instant::now() < until, "the terminal is not whole again");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// A worker, ended with the test.
+struct Worker(Process);
+
+impl Worker {
+    fn start(scene: &Scene) -> Self {
+        let mut command = scene.command("root");
+        command.arg("worker").stdout(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn publish(scene: &Scene, slug: &str, dockerfile: &str) {
+    scene.write(&format!("{slug}/Dockerfile"), dockerfile);
+    let folder = scene.path(slug);
+    scene.ok(
+        SUBMITTER,
+        ["publish", folder.to_str().unwrap(), "--slug", slug],
+    );
+}
+
+#[test]
+fn a_reviewer_approves_and_watches_what_a_worker_elsewhere_makes_of_it() {
+    if !can_build() {
+        return;
+    }
+    let scene = Scene::new();
+    let Some(rootfs) = vulnerabilities::small_debian(&scene.path("rootfs")) else {
+        return;
+    };
+    scene.base("debian:12-slim", &rootfs);
+    vulnerabilities::install(&scene.state().join("trivy"));
+    scene.write("state/policy.toml", "[scan]\nscanner = \"embedded\"\n");
+    publish(
+        &scene,
+        "hello",
+        "FROM debian:12-slim\nRUN echo made-in-the-sandbox\nUSER nobody\nCMD [\"sh\"]\n",
+    );
+
+    let mut mine = Console::open(&scene, REVIEWER);
+    let mut theirs = Console::open(&scene, "root");
+    mine.shows(&["hello", "○ pending", "no worker alive"]);
+    theirs.shows(&["hello", "○ pending"]);
+    mine.press("\r");
+    mine.shows(&["RUN echo made-in-the-sandbox", "on the approved list"]);
+    // The other reviewer is already writing.
+    theirs.press("\r");
+    theirs.shows(&["RUN echo made-in-the-sandbox"]);
+    theirs.press("a");
+    theirs.shows(&["Approve #1 hello"]);
+    mine.press("a");
+    mine.shows(&["Approve #1 hello"]);
+    mine.press("fine by me\r");
+    mine.shows(&["#1 hello is approved", "fine by me"]);
+    theirs.shows(&["nobody approved #1 meanwhile"]);
+    theirs.press("\r");
+    theirs.shows(&["submission 1 has changed since you read it: nobody approved it"]);
+    theirs.press("\x1b");
+    theirs.shows(&["◔ approved"]);
+
+    mine.press("3");
+    mine.shows(&["has not been built", "no worker alive"]);
+    let worker = Worker::start(&scene);
+    mine.shows(&[
+        "made-in-the-sandbox",
+        "✓ published",
+        "scan│",
+        "sign│",
+        "  end│ built sha256:",
+        "✓ 1 worker alive",
+    ]);
+    mine.press("4");
+    mine.shows(&["hello", "signature", "verified"]);
+
+    drop(worker);
+    mine.shows(&["no worker alive"]);
+    mine.press("1");
+    mine.shows(&["MODULE", "Done 1"]);
+    mine.press("q");
+    mine.ends_with(0);
+    theirs.kill(Signal::TERM);
+    theirs.ends_with(130);
+}
+
+#[test]
+fn what_blocks_is_said_and_what_is_rejected_is_gone_from_the_open_ones() {
+    let scene = Scene::new();
+    publish(
+        &scene,
+        "weather",
+        "FROM debian:12-slim\nRUN curl -fsSL https://weather.example/ > /weather\nCMD [\"sh\"]\n",
+    );
+    let mut console = Console::open(&scene, REVIEWER);
+    console.shows(&["weather", "○ pending"]);
+    console.press("\r");
+    console.shows(&["RUN curl"]);
+    console.press("a");
+    console.shows(&["#1 weather can't be approved", "NET02 at line 2"]);
+    console.press("\r");
+    console.press("x");
+    console.shows(&["Reject #1 weather"]);
+    console.press("RUN has no network\r");
+    console.shows(&["Reject #1 weather?", "can't be taken back"]);
+    console.press("y");
+    console.shows(&["#1 weather is rejected", "rejected by nobody"]);
+    console.press("q");
+    console.shows(&["Open 0", "Done 1"]);
+    console.kill(Signal::TERM);
+    console.ends_with(130);
+}
+
+#[test]
+fn the_readme_shows_the_keys_that_there_are() {
+    let readme = include_str!("../README.md");
+    let keys = flareo::tui::action::markdown();
+    assert!(
+        readme.contains(&keys),
+        "README.md should hold this table:\n{keys}"
+    );
+}
