@@ -215,3 +215,28 @@ fn an_approval_is_void_when_the_policy_changes_under_it() {
         "pending"
     );
 }
+
+#[test]
+fn an_approval_is_void_when_its_base_leaves_the_approved_list() {
+    let scene = Scene::new();
+    let Some(rootfs) = crate::vulnerabilities::small_debian(&scene.path("rootfs")) else {
+        return;
+    };
+    scene.base("debian:12-slim", &rootfs);
+    scene.write("c/Dockerfile", "FROM debian:12-slim\nCMD [\"sh\"]\n");
+    scene.ok(
+        SUBMITTER,
+        [
+            "publish",
+            scene.path("c").to_str().unwrap(),
+            "--slug",
+            "foo",
+        ],
+    );
+    scene.ok(REVIEWER, ["review", "1", "approve"]);
+    scene.ok("root", ["base", "remove", "debian:12-slim"]);
+    let batch = scene.ok("root", ["--batch"]);
+    assert!(batch.out().contains("1 back to the reviewers"), "{batch:?}");
+    let shown = scene.json("root", ["show", "1"]);
+    assert_eq!(shown["submission"]["state"], "pending");
+}

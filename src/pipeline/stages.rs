@@ -7,7 +7,7 @@ use super::{Site, SiteError};
 use crate::attest::provenance::{Build, Reproduction};
 use crate::attest::{self, Subject};
 use crate::engine::{BuildError, BuildRequest, Engine as _};
-use crate::intake::BuildView;
+use crate::intake::{BuildView, IntakeError};
 use crate::model::decision::{Binding, Grant};
 use crate::model::event::{Cancel, EventSink, Happening};
 use crate::model::image::Platform;
@@ -116,9 +116,29 @@ impl Site {
         let context = self.context(row)?;
         // What is built is what was approved, to the last byte. Trying again would not bring it back, and must not keep
         // the rows behind this one waiting.
-        context
-            .verify()
-            .map_err(|e| Stop::Failed(Failure::new(e.to_string())))?;
+        context.verify().map_err(|error| match error {
+            IntakeError::Stored { .. } => Stop::Failed(Failure::new(error.to_string())),
+            other => Stop::Host(other.into()),
+        })?;
+        // A base that this host lost is this host's to bring back: the submission is not at fault.
+        if let Some((base, digest)) = binding
+            .pins
+            .iter()
+            .find(|(_, digest)| !self.store().has(**digest))
+        {
+            let name = base.familiar();
+            return Err(Stop::Lacking(
+                SiteError::host(format!(
+                    "base {name} ({digest}) is no longer in the content store"
+                ))
+                .help(format!(
+                    "import that very image again: `flareo base import {name} SRC`"
+                )),
+            ));
+        }
+        // A row that another worker left behind goes on under the policy that its approval binds (R28).
+        let policy = self.queue().policy(binding.policy)?;
+        let policy = policy.as_ref().unwrap_or_else(|| self.policy());
         let name = row.detection.dockerfile.as_deref().unwrap_or("Dockerfile");
         let read = self.dockerfile_of(row, &context)?;
         let request = BuildRequest {
@@ -129,7 +149,7 @@ impl Site {
             target: None,
             platform: Platform::host(),
             pins: binding.pins.clone(),
-            limits: limits(&self.policy().limits, &binding.grants),
+            limits: limits(&policy.limits, &binding.grants),
             no_cache: false,
         };
         let built = self
