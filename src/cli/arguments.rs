@@ -1,5 +1,10 @@
 //! The command line, declared once: help, completions and the man page all come from here.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the comments are the help, where brackets mean that a part may be left out"
+)]
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
