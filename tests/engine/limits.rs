@@ -50,7 +50,7 @@ for_everybody! {
         let limits = Limits { time_seconds: 1, ..Limits::default() };
         let began = Instant::now();
         let message = with(ground, limits, "RUN sleep 60");
-        assert_eq!(message, "build exceeded 1-minute time limit");
+        assert_eq!(message, "build exceeded 1-second time limit");
         assert!(began.elapsed() < Duration::from_secs(10));
     };
 
