@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{FLAREO, REVIEWER, SUBMITTER, Scene, can_build};
-use crate::vulnerabilities;
+use crate::support::{FLAREO, REVIEWER, SUBMITTER, Scene};
 
 const SIZE: PtySize = PtySize {
     rows: 40,
@@ -152,16 +151,9 @@ fn publish(scene: &Scene, slug: &str, dockerfile: &str) {
 
 #[test]
 fn a_reviewer_approves_and_watches_what_a_worker_elsewhere_makes_of_it() {
-    if !can_build() {
-        return;
-    }
-    let scene = Scene::new();
-    let Some(rootfs) = vulnerabilities::small_debian(&scene.path("rootfs")) else {
+    let Some(scene) = Scene::that_builds() else {
         return;
     };
-    scene.base("debian:12-slim", &rootfs);
-    vulnerabilities::install(&scene.state().join("trivy"));
-    scene.write("state/policy.toml", "[scan]\nscanner = \"embedded\"\n");
     publish(
         &scene,
         "hello",

@@ -8,8 +8,7 @@ use flareo::model::event::{Cancel, Happening};
 use flareo::model::{Actor, Event, Policy, State};
 use flareo::pipeline::{Settings, Site};
 
-use crate::support::{FLAREO, REVIEWER, SUBMITTER, Scene, can_build};
-use crate::vulnerabilities;
+use crate::support::{FLAREO, REVIEWER, SUBMITTER, Scene};
 
 /// Set in the process that is to die: the state folder and the state in which it does.
 const DOOM: &str = "FLAREO_TEST_DOOM";
@@ -48,20 +47,9 @@ fn doomed_worker() {
 
 #[test]
 fn a_worker_killed_in_any_state_is_followed_by_one_that_finishes_the_row_once() {
-    if !can_build() {
-        return;
-    }
-    let scene = Scene::new();
-    let Some(rootfs) = vulnerabilities::small_debian(&scene.path("rootfs")) else {
+    let Some(scene) = Scene::that_builds() else {
         return;
     };
-    scene.base("debian:12-slim", &rootfs);
-    vulnerabilities::install(&scene.state().join("trivy"));
-    std::fs::write(
-        scene.state().join("policy.toml"),
-        "[scan]\nscanner = \"embedded\"\n",
-    )
-    .unwrap();
     for state in [
         State::Approved,
         State::Building,
@@ -137,20 +125,9 @@ fn a_worker_killed_in_any_state_is_followed_by_one_that_finishes_the_row_once() 
 
 #[test]
 fn two_batches_at_once_share_the_work() {
-    if !can_build() {
-        return;
-    }
-    let scene = Scene::new();
-    let Some(rootfs) = vulnerabilities::small_debian(&scene.path("rootfs")) else {
+    let Some(scene) = Scene::that_builds() else {
         return;
     };
-    scene.base("debian:12-slim", &rootfs);
-    vulnerabilities::install(&scene.state().join("trivy"));
-    std::fs::write(
-        scene.state().join("policy.toml"),
-        "[scan]\nscanner = \"embedded\"\n",
-    )
-    .unwrap();
     for n in 0..6 {
         let slug = format!("shared-{n}");
         scene.write(

@@ -44,6 +44,20 @@ impl Scene {
         }
     }
 
+    /// A scene in which builds go the whole way: a base of this host's own tools, the embedded scanner and its database.
+    /// None, aloud, where this host can't.
+    pub fn that_builds() -> Option<Self> {
+        if !can_build() {
+            return None;
+        }
+        let scene = Self::new();
+        let rootfs = crate::vulnerabilities::small_debian(&scene.path("rootfs"))?;
+        scene.base("debian:12-slim", &rootfs);
+        crate::vulnerabilities::install(&scene.state().join("trivy"));
+        scene.write("state/policy.toml", "[scan]\nscanner = \"embedded\"\n");
+        Some(scene)
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
