@@ -42,7 +42,7 @@ fuzz_target!(|bytes: &[u8]| {
         context: None,
         approved: &|_| false,
         base: &|_| None,
-        network_granted: false,
+        network: None,
     });
     let shown = report.human(false);
     assert!(!shown.chars().any(|c| c.is_control() && c != '\n'));

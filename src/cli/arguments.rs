@@ -223,6 +223,9 @@ pub enum Review {
         /// Allow a longer build, for this submission only, as in 20m
         #[arg(long, value_name = "MINUTES", value_parser = minutes)]
         grant_time: Option<u64>,
+        /// Allow HTTPS to the hosts of these groups of the policy, for this submission only
+        #[arg(long, value_name = "GROUP", value_delimiter = ',')]
+        grant_network: Vec<String>,
     },
     /// Goes back to its submitter
     Reject {

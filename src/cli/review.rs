@@ -22,6 +22,7 @@ pub fn run(
             reason,
             grant_base,
             grant_time,
+            grant_network,
         } => {
             let bases = grant_base.iter().map(|reference| Grant::Base {
                 reference: reference.without_digest(),
@@ -29,7 +30,8 @@ pub fn run(
             let times = grant_time
                 .iter()
                 .map(|minutes| Grant::Time { minutes: *minutes });
-            let grants: Vec<_> = bases.chain(times).collect();
+            let network = (!grant_network.is_empty()).then(|| Grant::network(grant_network));
+            let grants: Vec<_> = bases.chain(times).chain(network).collect();
             (
                 site.approve(id, None, reason, &grants)?,
                 "a worker builds it next (`flareo --batch`, or a running `flareo worker`)",

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::output::{Output, Role, role_of, size, time};
 use crate::lint::Report;
 use crate::logs::sanitise;
-use crate::model::decision::Verdict;
+use crate::model::decision::{Grant, Verdict};
 use crate::model::{State, SubmissionId};
 use crate::pipeline::{Site, SiteError};
 use crate::review::{self, Change};
@@ -58,7 +58,14 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
         fact("notes", sanitise(&row.wishes.notes).into_owned());
     }
     if row.wishes.requires_network {
-        fact("asks for", "network (can't be granted yet)".into());
+        let how = match row.state {
+            State::Pending => format!(
+                " (granted with `flareo review {} approve --grant-network GROUP --reason …`; `flareo help network`)",
+                row.id
+            ),
+            _ => String::new(),
+        };
+        fact("asks for", format!("network{how}"));
     }
     if let Some(minutes) = row.wishes.time_limit_minutes {
         fact("asks for", format!("{minutes} minutes"));
@@ -76,6 +83,10 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
         );
     }
     for decision in &page.decisions {
+        let groups = decision.binding.as_ref().map(|b| Grant::groups(&b.grants));
+        if let Some(groups) = groups.filter(|groups| !groups.is_empty()) {
+            fact("granted", format!("network: {}", groups.join(", ")));
+        }
         let verdict = match decision.verdict {
             Verdict::Approve => "approved",
             Verdict::Reject => "rejected",

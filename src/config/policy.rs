@@ -86,6 +86,9 @@ fn parse(path: &Path, text: &str) -> Result<Policy, PolicyError> {
             return senseless(&format!("{key} has to be above 0"));
         }
     }
+    if let Err(why) = policy.network.check() {
+        return senseless(&why);
+    }
     let named = format!("{}/x:1", policy.catalog.prefix).parse::<crate::model::Reference>();
     if let Err(error) = named {
         return senseless(&format!("catalog.prefix is no repository: {error}"));
@@ -132,9 +135,47 @@ mod tests {
             "[catalog]\nprefix = \"NOT A NAME\"",
             "[limits]\nmemory_bytes = -1",
             "limits = 3",
+            "[network]\nconnections = 0",
+            "[network]\nprivate_addresses = [\"0.0.0.0/0\"]",
+            "[network.addresses]\n\"a.example\" = []",
+            "[network.groups.npm]\nhosts = [\"a.example\"]",
+            "[network.groups.npm]\nhosts = []\nreason = \"r\"",
+            "[network.groups.npm]\nhosts = [\"a.example\"]\nreason = \" \"",
+            "[network.groups.NPM]\nhosts = [\"a.example\"]\nreason = \"r\"",
         ] {
             assert!(read(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_host_that_cannot_be_granted_is_named_with_its_line() {
+        for host in [
+            "*",
+            "*.example",
+            "127.0.0.1",
+            "a.example:443",
+            "bücher.example",
+        ] {
+            let text = format!("[network.groups.npm]\nreason = \"r\"\nhosts = [\"{host}\"]\n");
+            let error = read(&text).unwrap_err();
+            assert!(
+                error.starts_with("the policy policy.toml is wrong")
+                    && error.contains("line 3")
+                    && error.contains(host),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn groups_of_hosts_are_part_of_what_an_approval_binds() {
+        let plain = read("").unwrap();
+        let text = "[network.groups.npm]\nhosts = [\"a.example\"]\nreason = \"packages\"\n";
+        let npm = read(text).unwrap();
+        let more = read(&text.replace("]\nr", ", \"*.b.example\"]\nr")).unwrap();
+        assert_eq!(npm.network.groups["npm"].hosts.len(), 1);
+        assert_ne!(npm.digest(), plain.digest());
+        assert_ne!(npm.digest(), more.digest());
     }
 
     #[test]

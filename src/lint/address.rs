@@ -49,6 +49,22 @@ pub(super) fn is_local(address: &str) -> bool {
     is_loopback(host)
 }
 
+/// The host of an address that the network gate could let through: `https://` (also as in `git+https://`), port 443.
+pub(super) fn https_host(address: &str) -> Option<&str> {
+    let (scheme, rest) = address.split_once("://")?;
+    let scheme = scheme.rsplit('+').next().unwrap_or(scheme);
+    if !scheme.eq_ignore_ascii_case("https") {
+        return None;
+    }
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or("");
+    let host = authority.rsplit('@').next().unwrap_or("");
+    match host.rsplit_once(':') {
+        Some((name, "443")) => Some(name),
+        Some(_) => None,
+        None => Some(host),
+    }
+}
+
 fn is_port(text: &str) -> bool {
     text.strip_prefix(':')
         .is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
@@ -133,6 +149,22 @@ mod tests {
     fn addresses_are_found_in_programs() {
         let code = "urlopen('http://a/b').read(); get(\"https://c:1/d?e\")";
         assert_eq!(addresses(code), ["http://a/b", "https://c:1/d?e"]);
+    }
+
+    #[test]
+    fn only_https_on_its_own_port_has_a_host_to_grant() {
+        for (address, host) in [
+            ("https://a.example/x?y", Some("a.example")),
+            ("HTTPS://user:secret@a.example:443/", Some("a.example")),
+            ("git+https://a.example/b.git", Some("a.example")),
+            ("https://a.example:8443/", None),
+            ("https://a.example\\@b.example/", Some("a.example")),
+            ("http://a.example/", None),
+            ("ssh://a.example/", None),
+            ("a.example", None),
+        ] {
+            assert_eq!(https_host(address), host, "{address}");
+        }
     }
 
     #[test]

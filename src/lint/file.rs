@@ -77,7 +77,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Report {
         Err(error) => return unreadable(subject, &error),
     };
     let places = Places::new(&dockerfile.text);
-    let mut sink = Sink::new(subject.name, &dockerfile, &places, subject.network_granted);
+    let mut sink = Sink::new(subject.name, &dockerfile, &places, subject.network);
     match scope::Global::new(&dockerfile, subject.build_args, subject.platform) {
         Ok(global) => {
             let file = File {

@@ -57,8 +57,9 @@ pub struct Subject<'a> {
     pub approved: &'a dyn Fn(&Reference) -> bool,
     /// What is known of a base image; `None` if it is not in the cache.
     pub base: &'a dyn Fn(&Reference) -> Option<BaseFacts>,
-    /// Whether a reviewer has granted this submission the network: then what reaches for it is a warning.
-    pub network_granted: bool,
+    /// Which hosts a reviewer has granted to this submission, over HTTPS: what reaches for them is a warning, and so is
+    /// what reaches for hosts that can't be told by reading. Everything else blocks. `None` without a grant.
+    pub network: Option<&'a dyn Fn(&str) -> bool>,
 }
 
 /// Runs every rule. A file that can't be read gives one `PARSE` finding.

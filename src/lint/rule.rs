@@ -8,6 +8,7 @@ use crate::dockerfile::{scope, shell};
 use crate::model::finding::{Patch, Span};
 use crate::model::{Finding, Severity};
 
+use super::address;
 use super::file::File;
 
 /// The most findings that one file is told about.
@@ -55,6 +56,11 @@ impl Step<'_> {
         }
     }
 
+    /// The words of a command, where addresses may stand.
+    pub(super) fn texts(command: &shell::Command) -> impl Iterator<Item = &str> {
+        command.words.iter().map(|word| word.text.as_str())
+    }
+
     /// A variable as a command of this step sees it: `None` if it is not set or can't be known.
     pub(super) fn variable(&self, command: &shell::Command, name: &str) -> Option<String> {
         match command.variable(name) {
@@ -69,8 +75,8 @@ pub struct Sink<'s> {
     name: &'s str,
     dockerfile: &'s Dockerfile,
     places: &'s Places,
-    /// Severity of what reaches for the network.
-    network: Severity,
+    /// Which hosts are granted.
+    network: Option<&'s dyn Fn(&str) -> bool>,
     rule: Option<&'static dyn Rule>,
     pub(super) findings: Vec<Finding>,
 }
@@ -80,17 +86,13 @@ impl<'s> Sink<'s> {
         name: &'s str,
         dockerfile: &'s Dockerfile,
         places: &'s Places,
-        network_granted: bool,
+        network: Option<&'s dyn Fn(&str) -> bool>,
     ) -> Self {
         Self {
             name,
             dockerfile,
             places,
-            network: if network_granted {
-                Severity::Warn
-            } else {
-                Severity::Block
-            },
+            network,
             rule: None,
             findings: Vec::new(),
         }
@@ -116,14 +118,32 @@ impl<'s> Sink<'s> {
         self.report_as(severity, span, message, help, None);
     }
 
-    /// A finding about something that reaches for the network.
-    pub(super) fn network(
+    /// A finding about something that reaches for the network, with the words in which its addresses stand.
+    pub(super) fn network<'w>(
         &mut self,
         span: Span,
         message: impl Into<String>,
         help: impl Into<String>,
+        words: impl IntoIterator<Item = &'w str>,
     ) {
-        self.report_as(self.network, span, message, help, None);
+        let Some(granted) = self.network else {
+            return self.report_as(Severity::Block, span, message, help, None);
+        };
+        let outside = words
+            .into_iter()
+            .flat_map(address::addresses)
+            .filter(|found| !address::is_local(found))
+            .find(|found| !address::https_host(found).is_some_and(granted));
+        match outside {
+            None => self.report_as(Severity::Warn, span, message, help, None),
+            Some(outside) => {
+                let message = format!(
+                    "{}; the grant does not reach {outside}: it is HTTPS on port 443 to the hosts of its groups",
+                    message.into()
+                );
+                self.report_as(Severity::Block, span, message, help, None);
+            }
+        }
     }
 
     pub(super) fn report_as(

@@ -7,11 +7,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{Finding, Severity};
 
-fn report(text: &[u8], network_granted: bool) -> Report {
-    report_with(text, network_granted, None)
+fn report(text: &[u8], granted: bool) -> Report {
+    report_with(text, granted, None)
 }
 
-fn report_with(text: &[u8], network_granted: bool, context: Option<&dyn ContextSource>) -> Report {
+fn report_with(text: &[u8], granted: bool, context: Option<&dyn ContextSource>) -> Report {
     let approved = |reference: &Reference| {
         let plain = reference.without_digest();
         ["node:20-slim", "golang:1.22", "bare:1", "user:1"]
@@ -38,7 +38,7 @@ fn report_with(text: &[u8], network_granted: bool, context: Option<&dyn ContextS
         context,
         approved: &approved,
         base: &base,
-        network_granted,
+        network: granted.then_some(&|host| host == "registry.example"),
     })
 }
 

@@ -20,6 +20,37 @@ pub enum Grant {
         /// In minutes.
         minutes: u64,
     },
+    /// HTTPS to the hosts of groups that the policy names.
+    Network {
+        /// Which, sorted.
+        groups: Vec<String>,
+    },
+}
+
+impl Grant {
+    /// The network, for these groups.
+    pub fn network(groups: &[String]) -> Self {
+        let mut groups = groups.to_vec();
+        groups.sort();
+        groups.dedup();
+        Self::Network { groups }
+    }
+
+    /// The groups of hosts that `grants` open, sorted; none if the network is not granted.
+    pub fn groups(grants: &[Self]) -> Vec<String> {
+        let mut all: Vec<String> = grants
+            .iter()
+            .filter_map(|grant| match grant {
+                Self::Network { groups } => Some(groups),
+                Self::Base { .. } | Self::Time { .. } => None,
+            })
+            .flatten()
+            .cloned()
+            .collect();
+        all.sort();
+        all.dedup();
+        all
+    }
 }
 
 /// What was decided.

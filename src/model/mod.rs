@@ -16,6 +16,7 @@ pub mod foreign;
 pub mod image;
 pub mod limits;
 pub mod module;
+pub mod network;
 pub mod passwd;
 pub mod policy;
 pub mod reference;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Digest;
 use super::limits::{ContextLimits, Limits};
+use super::network::NetworkPolicy;
 use super::scan::VulnerabilitySeverity;
 
 /// The whole policy.
@@ -22,6 +23,13 @@ pub struct Policy {
     pub catalog: CatalogPolicy,
     /// What the sandbox must be able to hold before anything is built.
     pub sandbox: SandboxPolicy,
+    /// What can be granted to a build that asks for the network (R15). Left out of the digest where it grants nothing.
+    #[serde(skip_serializing_if = "grants_nothing")]
+    pub network: NetworkPolicy,
+}
+
+fn grants_nothing(network: &NetworkPolicy) -> bool {
+    *network == NetworkPolicy::default()
 }
 
 /// How review works.

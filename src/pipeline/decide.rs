@@ -46,8 +46,9 @@ impl Site {
         reason: &str,
         grants: &[Grant],
     ) -> Result<Submission, SiteError> {
-        let page = self.review_page(id)?;
+        let page = self.review_page_under(id, grants)?;
         check_seen(&page, seen)?;
+        review::may_grant_network(&page, grants, &self.policy().network)?;
         review::may_approve(&page, self.actor(), grants, reason)?;
         let context = self.context(&page.submission)?;
         let dockerfile = self.dockerfile_of(&page.submission, &context)?.digest();

@@ -155,7 +155,7 @@ impl Site {
         Ok(bases::ApprovedList::new(self.queue().approved_bases()?))
     }
 
-    /// Lints a Dockerfile. Granted bases count as approved.
+    /// Lints a Dockerfile. Granted bases count as approved, and what reaches for granted hosts is a warning.
     ///
     /// # Errors
     /// If the queue can't be read.
@@ -171,6 +171,12 @@ impl Site {
                 matches!(grant, Grant::Base { reference: base } if base.without_digest() == reference.without_digest())
             })
         };
+        // A group that is not there grants nothing; who grants it hears so.
+        let groups = Grant::groups(grants);
+        let allowance = self.policy().network.allow(&groups, "").ok();
+        let network = allowance.filter(|_| !groups.is_empty()).map(|allowance| {
+            move |host: &str| host.parse().is_ok_and(|host| allowance.allows(&host))
+        });
         let subject = lint::Subject {
             name: &read.name,
             text: &read.bytes,
@@ -179,7 +185,7 @@ impl Site {
             context,
             approved: &|reference| approved.allows(reference) || granted(reference),
             base: &|reference| self.base_facts(reference),
-            network_granted: false,
+            network: network.as_ref().map(|reaches| reaches as _),
         };
         Ok(lint::check(&subject))
     }
@@ -211,6 +217,20 @@ impl Site {
     /// # Errors
     /// If there is no such row, or its context can't be read.
     pub fn review_page(&self, id: SubmissionId) -> Result<ReviewPage, SiteError> {
+        self.review_page_under(id, &[])
+    }
+
+    /// The page as it reads with a network grant among `grants`. A granted base stays a finding: a grant covers it.
+    pub(super) fn review_page_under(
+        &self,
+        id: SubmissionId,
+        grants: &[Grant],
+    ) -> Result<ReviewPage, SiteError> {
+        let grants: Vec<Grant> = grants
+            .iter()
+            .filter(|grant| matches!(grant, Grant::Network { .. }))
+            .cloned()
+            .collect();
         let submission = self.queue().submission(id)?;
         let context = self.context(&submission)?;
         let read = self.dockerfile_of(&submission, &context)?;
@@ -222,7 +242,7 @@ impl Site {
                     Ok(file) => self.pins(file, &BTreeMap::new())?,
                     Err(_) => Vec::new(),
                 };
-                (self.lint(&read, Some(&context), &[])?.findings, pins)
+                (self.lint(&read, Some(&context), &grants)?.findings, pins)
             }
         };
         let previous = match self.queue().previous(&submission)? {

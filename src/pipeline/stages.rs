@@ -332,7 +332,7 @@ fn count(n: usize) -> u32 {
 fn limits(policy: &Limits, grants: &[Grant]) -> Limits {
     let minutes = grants.iter().filter_map(|g| match g {
         Grant::Time { minutes } => Some(*minutes),
-        Grant::Base { .. } => None,
+        Grant::Base { .. } | Grant::Network { .. } => None,
     });
     Limits {
         time_seconds: minutes.max().map_or(policy.time_seconds, |m| m * 60),

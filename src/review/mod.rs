@@ -11,4 +11,4 @@ mod tests;
 
 pub use binding::{Changed, bind, still_binds};
 pub use diff::{Change, DiffLine, diff};
-pub use rules::{Refusal, may_approve, may_reject};
+pub use rules::{Refusal, may_approve, may_grant_network, may_reject};

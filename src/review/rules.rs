@@ -1,6 +1,7 @@
 //! Who may decide what (R8, R28, R29).
 
 use crate::model::decision::Grant;
+use crate::model::network::{NetworkPolicy, UnknownGroup};
 use crate::model::view::ReviewPage;
 use crate::model::{Actor, Severity, State};
 
@@ -57,6 +58,20 @@ pub enum Refusal {
     /// A grant has to say why.
     #[error("a grant needs a reason: it is logged (--reason …)")]
     GrantWithoutReason,
+    /// Only what was asked for is granted (R14).
+    #[error(
+        "submission {id} does not ask for network, so it can't be granted: its submitter asks with `flareo publish --requires-network`"
+    )]
+    NetworkNotAskedFor {
+        /// Its number.
+        id: String,
+    },
+    /// A grant of nothing.
+    #[error("a network grant has to name a group (--grant-network GROUP)")]
+    NoGroup,
+    /// A group that the policy does not have (R15).
+    #[error(transparent)]
+    UnknownGroup(#[from] UnknownGroup),
 }
 
 /// Whether `actor` may approve this with these grants.
@@ -119,7 +134,35 @@ pub fn may_approve(
     Ok(())
 }
 
-/// Whether a grant covers a blocking finding: only BASE01 can be granted, for the very base on that line.
+/// Whether the network may be granted to this (R14, R15): its submitter asked for it, and the policy has the groups.
+///
+/// # Errors
+/// The first thing in the way.
+pub fn may_grant_network(
+    page: &ReviewPage,
+    grants: &[Grant],
+    policy: &NetworkPolicy,
+) -> Result<(), Refusal> {
+    let row = &page.submission;
+    for grant in grants {
+        let Grant::Network { groups } = grant else {
+            continue;
+        };
+        if !row.wishes.requires_network {
+            return Err(Refusal::NetworkNotAskedFor {
+                id: row.id.to_string(),
+            });
+        }
+        if groups.is_empty() {
+            return Err(Refusal::NoGroup);
+        }
+        policy.allow(groups, "")?;
+    }
+    Ok(())
+}
+
+/// Whether a grant covers a blocking finding: BASE01, for the very base on that line. What the network grant covers is
+/// no blocking finding any more, as the page was read under it.
 fn covered(page: &ReviewPage, finding: &crate::model::Finding, grants: &[Grant]) -> bool {
     finding.rule == "BASE01"
         && page.pins.iter().any(|pin| {

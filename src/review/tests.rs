@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::decision::Grant;
 use crate::model::finding::Span;
+use crate::model::network::{Group, NetworkPolicy};
 use crate::model::submission::{Detection, Wishes};
 use crate::model::view::{BasePin, ReviewPage};
 use crate::model::*;
@@ -181,4 +182,64 @@ fn grants_in_any_order_bind_the_same_hash() {
     };
     assert_eq!(hash(&grants), hash(&reversed));
     assert_ne!(hash(&grants), hash(&[]));
+}
+
+#[test]
+fn the_network_is_granted_only_to_who_asked_and_only_what_the_policy_names() {
+    let policy = NetworkPolicy {
+        groups: [(
+            "npm".to_owned(),
+            Group {
+                hosts: vec!["registry.example".parse().unwrap()],
+                reason: "packages".into(),
+            },
+        )]
+        .into(),
+        ..NetworkPolicy::default()
+    };
+    let mut page = page();
+    let npm = Grant::network(&["npm".to_owned()]);
+    let may = |page: &ReviewPage, grant: &Grant| {
+        may_grant_network(page, std::slice::from_ref(grant), &policy)
+    };
+    assert!(matches!(
+        may(&page, &npm),
+        Err(Refusal::NetworkNotAskedFor { .. })
+    ));
+    page.submission.wishes.requires_network = true;
+    assert_eq!(may(&page, &npm), Ok(()));
+    assert_eq!(may(&page, &Grant::network(&[])), Err(Refusal::NoGroup));
+    let error = may(&page, &Grant::network(&["pip".to_owned()])).unwrap_err();
+    assert!(
+        error.to_string().contains("no network group `pip`"),
+        "{error}"
+    );
+    let bob = Actor::new("bob");
+    assert_eq!(
+        may_approve(&page, &bob, std::slice::from_ref(&npm), " "),
+        Err(Refusal::GrantWithoutReason)
+    );
+    assert_eq!(
+        may_approve(&page, &bob, &[npm], "vendoring is too large"),
+        Ok(())
+    );
+}
+
+#[test]
+fn a_network_grant_is_part_of_what_is_bound() {
+    let page = page();
+    let bound = |groups: &[&str]| {
+        let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
+        let grants = [Grant::network(&groups)];
+        bind(
+            &page.submission,
+            Digest::of("d"),
+            &page.pins,
+            &grants,
+            &Policy::default(),
+        )
+        .digest()
+    };
+    assert_eq!(bound(&["npm", "pypi"]), bound(&["pypi", "npm", "npm"]));
+    assert_ne!(bound(&["npm"]), bound(&["npm", "pypi"]));
 }

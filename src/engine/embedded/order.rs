@@ -142,7 +142,7 @@ impl Stage<'_> {
 }
 
 fn needs_network(message: String) -> Fault {
-    Fault::input(message).help("builds have no network: put the file into the context, and COPY it")
+    Fault::input(message).help("ADD fetches nothing, also under a network grant: put the file into the context, and COPY it")
 }
 
 fn is_remote(source: &str) -> bool {

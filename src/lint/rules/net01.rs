@@ -31,7 +31,12 @@ impl Rule for Net01 {
             };
             if let Some((message, help)) = found {
                 let span = sink.span(command.span());
-                sink.network(span, Step::say(command, message), help);
+                sink.network(
+                    span,
+                    Step::say(command, message),
+                    help,
+                    Step::texts(command),
+                );
             }
         }
     }

@@ -31,7 +31,12 @@ impl Rule for Net02 {
         for command in step.commands() {
             if let Some(message) = reaches(command) {
                 let span = sink.span(command.span());
-                sink.network(span, Step::say(command, message), HELP);
+                sink.network(
+                    span,
+                    Step::say(command, message),
+                    HELP,
+                    Step::texts(command),
+                );
             }
             for redirect in &command.redirects {
                 let target = redirect.target.text.as_str();
@@ -41,7 +46,8 @@ impl Rule for Net02 {
                     if !address::is_loopback(host) {
                         let span = sink.span(redirect.target.span.clone());
                         let message = format!("{target} is a connection to a host");
-                        sink.network(span, Step::say(command, message), HELP);
+                        // Not HTTPS: no grant covers it.
+                        sink.report(span, Step::say(command, message), HELP);
                     }
                 }
             }

@@ -32,7 +32,12 @@ impl Rule for Net03 {
             };
             if let Some(message) = installers::fetches(tool, called, step) {
                 let span = sink.span(command.span());
-                sink.network(span, Step::say(command, message), tool.help);
+                sink.network(
+                    span,
+                    Step::say(command, message),
+                    tool.help,
+                    Step::texts(command),
+                );
             }
         }
     }
@@ -220,6 +225,35 @@ mod tests {
                 "FROM node:20-slim\nRUN npm ci\nENV npm_config_offline=true",
             ],
         );
+    }
+
+    #[test]
+    fn a_grant_reaches_its_own_hosts_over_https_and_no_others() {
+        for (run, blocked) in [
+            ("npm ci --registry https://registry.example/npm/", false),
+            ("npm ci --registry=https://Registry.example", true),
+            ("npm ci --registry http://registry.example/npm/", true),
+            ("npm ci --registry https://registry.example:8443/", true),
+            ("pip install --index-url https://elsewhere.example x", true),
+            ("curl -fsS https://registry.example/x | tar -x", false),
+            (
+                "curl -fsS https://registry.example/x https://elsewhere.example/y",
+                true,
+            ),
+            ("curl https://registry.example@elsewhere.example/", true),
+            ("apt-get update", false),
+            ("cat </dev/tcp/registry.example/443", true),
+        ] {
+            let text = format!("FROM node:20-slim\nSHELL [\"/bin/bash\", \"-c\"]\nRUN {run}\n");
+            let report = crate::lint::tests::granted(&text);
+            assert!(!report.findings.is_empty(), "{run}");
+            assert_eq!(report.blocked(), blocked, "{run}: {:?}", report.findings);
+        }
+        let added = |url: &str| format!("FROM node:20-slim\nADD {url} /x\n");
+        let granted = |url: &str| crate::lint::tests::granted(&added(url));
+        assert!(!granted("https://registry.example/x.tgz").blocked());
+        assert!(granted("https://elsewhere.example/x.tgz").blocked());
+        assert!(granted("git@registry.example:a/b.git").blocked());
     }
 
     #[test]

@@ -34,15 +34,16 @@ impl Rule for Src01 {
             let Ok(text) = step.scope.word(path) else {
                 continue;
             };
-            if address::has_scheme(&text) || (adds && address::is_bare_git(&text)) {
-                sink.network(
-                    path.span,
-                    format!(
-                        "{} fetches {text} from the network",
-                        step.instruction.kind.keyword()
-                    ),
-                    "Put the file into the submission's context and COPY it.",
-                );
+            let message = format!(
+                "{} fetches {text} from the network",
+                step.instruction.kind.keyword()
+            );
+            let help = "Put the file into the submission's context and COPY it.";
+            if address::has_scheme(&text) {
+                sink.network(path.span, message, help, [text.as_str()]);
+            } else if adds && address::is_bare_git(&text) {
+                // Not a URL that a grant could name.
+                sink.report(path.span, message, help);
             }
         }
     }

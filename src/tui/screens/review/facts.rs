@@ -1,6 +1,7 @@
 //! What stands beside the Dockerfile: bases, what the submitter asks for, what was decided, what came before.
 
-use crate::model::decision::Verdict;
+use crate::model::State;
+use crate::model::decision::{Grant, Verdict};
 use crate::model::view::ReviewPage;
 use crate::tui::figures::{bytes, count, date, state_glyph, state_role};
 use crate::tui::ink::{Line, span, wrap};
@@ -56,9 +57,16 @@ pub(super) fn facts(page: &ReviewPage, glyphs: &Glyphs, width: u16) -> Vec<Line<
         sheet.marked(
             glyphs.warn,
             Role::Warn,
-            "network: HTTPS to the allow-list",
+            "network: HTTPS to groups of the policy",
             Role::Warn,
         );
+        if row.state == State::Pending {
+            let how = format!(
+                "flareo review {} approve --grant-network GROUP --reason …",
+                row.id
+            );
+            sheet.under(&how, Role::Dim);
+        }
         asked = true;
     }
     if let Some(minutes) = wishes.time_limit_minutes {
@@ -125,6 +133,13 @@ pub(super) fn facts(page: &ReviewPage, glyphs: &Glyphs, width: u16) -> Vec<Line<
             sheet.under(line, Role::Dim);
         }
         if let Some(binding) = &decision.binding {
+            let groups = Grant::groups(&binding.grants);
+            if !groups.is_empty() {
+                sheet.under(
+                    &format!("grants network: {}", groups.join(", ")),
+                    Role::Warn,
+                );
+            }
             sheet.under(&format!("binds {}", binding.digest()), Role::Dim);
         }
     }
