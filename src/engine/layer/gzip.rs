@@ -1,7 +1,7 @@
 //! Gzip in blocks that know nothing of each other: compressed side by side, and the same bytes on one core or many.
 //!
-//! The result is one ordinary gzip member. Each block of [`BLOCK`] bytes ends with a full flush, so it begins at a whole
-//! byte and refers to nothing before it. A block that does not get smaller is stored as it is.
+//! Each block is a gzip member of its own; members one after the other are one gzip file (RFC 1952, 2.2). What goes in
+//! is hashed on the way, by a thread of its own where there is more than one block, and another thread writes.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -9,163 +9,211 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use flate2::{Compress, Compression, Crc, FlushCompress, Status};
+use sha2::{Digest as _, Sha256};
 
-/// The size of a block. Another one makes other digests.
-pub const BLOCK: usize = 512 << 10;
-/// The level. Another one makes other digests.
-const LEVEL: u32 = 6;
-/// More threads than this are not worth their memory.
+use super::block::{Block, Blocks};
+use super::deflate::Deflater;
+use crate::model::Digest;
+
+/// More compressing threads than this are not worth their memory.
 const THREADS: usize = 8;
-/// A gzip header without name and time, of an unknown system.
-const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-/// An empty last block.
-const LAST: [u8; 2] = [3, 0];
-/// The longest stored block of deflate.
-const STORED: usize = 65_535;
-/// How much of a block is tried before it is compressed, and in how many places.
-const SAMPLE: usize = 8 << 10;
-const SAMPLES: usize = 4;
-
-struct Job {
-    input: Vec<u8>,
-    done: SyncSender<Done>,
-}
-
-struct Done {
-    input: Vec<u8>,
-    output: Vec<u8>,
-    crc: Crc,
-}
+/// So many blocks for each compressing thread are on their way at most.
+const AHEAD: usize = 3;
 
 /// Compresses what is written to it into `out`.
-pub struct BlockGzip<W: Write> {
-    out: W,
-    block: Vec<u8>,
-    crc: Crc,
-    size: u64,
-    pool: Option<Pool>,
-    under_way: VecDeque<Receiver<Done>>,
-    spare: Vec<Vec<u8>>,
+pub struct BlockGzip<W> {
+    block: Block,
+    blocks: Blocks,
     threads: usize,
+    way: Way<W>,
 }
 
-struct Pool {
-    jobs: Option<SyncSender<Job>>,
-    threads: Vec<JoinHandle<()>>,
+/// How blocks go: here, as long as there is but one; then on threads.
+enum Way<W> {
+    Here {
+        out: W,
+        hasher: Sha256,
+        watchers: Vec<Box<dyn Write + Send>>,
+    },
+    Threads(Threads<W>),
+    /// Something failed; nothing can be written any more.
+    Broken,
 }
 
-impl Drop for Pool {
+struct Job {
+    block: Arc<Block>,
+    done: SyncSender<Vec<u8>>,
+}
+
+struct Threads<W> {
+    compressors: Line<Job, ()>,
+    hasher: Line<Arc<Block>, Sha256>,
+    watchers: Vec<Line<Arc<Block>, ()>>,
+    writer: Line<Receiver<Vec<u8>>, io::Result<W>>,
+}
+
+/// Threads that work on what is sent to them, until nothing is.
+struct Line<T, R> {
+    send: Option<SyncSender<T>>,
+    threads: VecDeque<JoinHandle<R>>,
+}
+
+impl<T: Send + 'static, R: Send + 'static> Line<T, R> {
+    fn start(length: usize, work: impl FnOnce(Receiver<T>) -> R + Send + 'static) -> Self {
+        let (send, receive) = sync_channel(length);
+        Self {
+            send: Some(send),
+            threads: [std::thread::spawn(move || work(receive))].into(),
+        }
+    }
+
+    /// False if nobody receives any more.
+    fn send(&self, what: T) -> bool {
+        self.send.as_ref().is_some_and(|s| s.send(what).is_ok())
+    }
+}
+
+impl<T, R> Line<T, R> {
+    /// What the first thread came to; none if it panicked.
+    fn end(&mut self) -> Option<R> {
+        self.send = None;
+        let first = self.threads.pop_front().map(JoinHandle::join);
+        for other in self.threads.drain(..) {
+            // One that panicked shows as a missing block.
+            let _ = other.join();
+        }
+        first.and_then(Result::ok)
+    }
+}
+
+impl<T, R> Drop for Line<T, R> {
     fn drop(&mut self) {
-        self.jobs = None;
-        for thread in self.threads.drain(..) {
-            // A worker that panicked shows as a missing block.
-            let _ = thread.join();
-        }
+        self.end();
     }
 }
 
-impl<W: Write> BlockGzip<W> {
-    /// Starts a gzip member in `out`, with as many threads as there are cores.
-    ///
-    /// # Errors
-    /// If `out` fails.
-    pub fn new(out: W) -> io::Result<Self> {
+impl<W: Write + Send + 'static> BlockGzip<W> {
+    /// Starts a gzip file in `out`, with as many threads as there are cores. Each of `watchers` is given everything
+    /// that goes in; one that fails is left alone.
+    pub fn new(out: W, watchers: Vec<Box<dyn Write + Send>>) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self::with_threads(out, threads.min(THREADS))
+        Self::with_threads(out, watchers, threads.min(THREADS))
     }
 
-    /// Starts a gzip member in `out`, with `threads` threads.
-    ///
-    /// # Errors
-    /// If `out` fails.
-    pub fn with_threads(mut out: W, threads: usize) -> io::Result<Self> {
-        out.write_all(&HEADER)?;
-        Ok(Self {
-            out,
-            block: Vec::new(),
-            crc: Crc::new(),
-            size: 0,
-            pool: None,
-            under_way: VecDeque::new(),
-            spare: Vec::new(),
+    /// Starts a gzip file in `out`, with `threads` compressing threads.
+    pub fn with_threads(out: W, watchers: Vec<Box<dyn Write + Send>>, threads: usize) -> Self {
+        let blocks = Blocks::default();
+        Self {
+            block: blocks.get(),
+            blocks,
             threads,
-        })
+            way: Way::Here {
+                out,
+                hasher: Sha256::new(),
+                watchers,
+            },
+        }
     }
 
-    /// Compresses the rest and ends the member.
+    /// What is free in the block that is being filled: never nothing.
+    pub fn room(&mut self) -> &mut [u8] {
+        self.block.room()
+    }
+
+    /// Takes in what was put at the beginning of [`room`](Self::room), and gives it to `look`.
     ///
     /// # Errors
     /// If `out` fails.
-    pub fn finish(mut self) -> io::Result<W> {
-        let block = std::mem::take(&mut self.block);
-        if !block.is_empty() {
-            if self.pool.is_some() {
-                self.submit(block)?;
-            } else {
-                let done = Worker::new().compress(block);
-                self.write_out(&done)?;
-            }
+    pub fn take(&mut self, length: usize, look: impl FnOnce(&[u8])) -> io::Result<()> {
+        look(self.block.take(length));
+        if self.block.room().is_empty() {
+            return self.cut();
         }
-        while let Some(next) = self.under_way.pop_front() {
-            self.collect(&next)?;
-        }
-        self.out.write_all(&LAST)?;
-        self.out.write_all(&self.crc.sum().to_le_bytes())?;
-        // Gzip keeps the length modulo 2^32.
-        #[expect(clippy::cast_possible_truncation, reason = "the format says so")]
-        self.out.write_all(&(self.size as u32).to_le_bytes())?;
-        Ok(self.out)
+        Ok(())
     }
 
-    fn submit(&mut self, block: Vec<u8>) -> io::Result<()> {
-        let threads = self.threads;
-        let pool = self.pool.get_or_insert_with(|| Pool::start(threads));
-        let (done, receiver) = sync_channel(1);
-        let sent = pool
-            .jobs
-            .as_ref()
-            .map(|jobs| jobs.send(Job { input: block, done }));
-        if !matches!(sent, Some(Ok(()))) {
-            return Err(gone());
+    /// How many bytes are in the block that is being filled.
+    pub const fn filled(&self) -> usize {
+        self.block.filled()
+    }
+
+    /// Ends the block that is being filled.
+    ///
+    /// # Errors
+    /// If `out` fails.
+    pub fn cut(&mut self) -> io::Result<()> {
+        if self.block.filled() == 0 {
+            return Ok(());
         }
-        self.under_way.push_back(receiver);
-        if self.under_way.len() > threads
-            && let Some(next) = self.under_way.pop_front()
+        let full = Arc::new(std::mem::replace(&mut self.block, self.blocks.get()));
+        if !matches!(self.way, Way::Threads(_)) {
+            let Way::Here {
+                out,
+                hasher,
+                watchers,
+            } = std::mem::replace(&mut self.way, Way::Broken)
+            else {
+                return Err(gone());
+            };
+            self.way = Way::Threads(Threads::start(out, hasher, watchers, self.threads));
+        }
+        if let Way::Threads(threads) = &self.way
+            && threads.send(&full)
         {
-            self.collect(&next)?;
+            return Ok(());
         }
-        Ok(())
+        // The writer knows why.
+        match std::mem::replace(&mut self.way, Way::Broken) {
+            Way::Threads(mut threads) => Err(threads.why()),
+            _ => Err(gone()),
+        }
     }
 
-    fn collect(&mut self, next: &Receiver<Done>) -> io::Result<()> {
-        let done = next.recv().map_err(|_| gone())?;
-        self.write_out(&done)?;
-        self.spare.push(done.input);
-        Ok(())
-    }
-
-    fn write_out(&mut self, done: &Done) -> io::Result<()> {
-        self.crc.combine(&done.crc);
-        self.out.write_all(&done.output)
+    /// Compresses the rest and ends the file. Gives `out` and the digest of what went in.
+    ///
+    /// # Errors
+    /// If `out` fails.
+    pub fn finish(mut self) -> io::Result<(W, Digest)> {
+        if let Way::Threads(_) = &self.way {
+            self.cut()?;
+        }
+        match self.way {
+            Way::Here {
+                mut out,
+                mut hasher,
+                mut watchers,
+            } => {
+                let bytes = self.block.bytes();
+                hasher.update(bytes);
+                for watcher in &mut watchers {
+                    // Its reader says what went wrong.
+                    let _ = watcher.write_all(bytes);
+                }
+                drop(watchers);
+                out.write_all(&Deflater::new().member(bytes))?;
+                Ok((out, Digest::from_bytes(hasher.finalize().into())))
+            }
+            Way::Threads(mut threads) => {
+                threads.compressors.send = None;
+                let out = threads.writer.end().unwrap_or_else(|| Err(gone()))?;
+                let hasher = threads.hasher.end().ok_or_else(gone)?;
+                Ok((out, Digest::from_bytes(hasher.finalize().into())))
+            }
+            Way::Broken => Err(gone()),
+        }
     }
 }
 
 fn gone() -> io::Error {
-    io::Error::other("a compressing thread ended too early")
+    io::Error::other("a thread that writes a layer ended too early")
 }
 
-impl<W: Write> Write for BlockGzip<W> {
+impl<W: Write + Send + 'static> Write for BlockGzip<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = bytes.len().min(BLOCK - self.block.len());
-        self.block.extend_from_slice(&bytes[..n]);
-        self.size += n as u64;
-        if self.block.len() == BLOCK {
-            let mut empty = self.spare.pop().unwrap_or_default();
-            empty.clear();
-            let full = std::mem::replace(&mut self.block, empty);
-            self.submit(full)?;
-        }
+        let room = self.room();
+        let n = bytes.len().min(room.len());
+        room[..n].copy_from_slice(&bytes[..n]);
+        self.take(n, |_| ())?;
         Ok(n)
     }
 
@@ -175,111 +223,91 @@ impl<W: Write> Write for BlockGzip<W> {
     }
 }
 
-impl<W: Write> std::fmt::Debug for BlockGzip<W> {
+impl<W> std::fmt::Debug for BlockGzip<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BlockGzip")
-            .field("size", &self.size)
-            .finish_non_exhaustive()
+        f.debug_struct("BlockGzip").finish_non_exhaustive()
     }
 }
 
-impl Pool {
-    fn start(threads: usize) -> Self {
-        let (jobs, queue) = sync_channel::<Job>(threads);
-        let queue = Arc::new(Mutex::new(queue));
-        let threads = (0..threads.max(1))
-            .map(|_| {
-                let queue = Arc::clone(&queue);
-                std::thread::spawn(move || {
-                    let mut worker = Worker::new();
-                    loop {
-                        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                        let Ok(job) = job else { return };
-                        // Nobody waits any more if the layer was given up.
-                        let _ = job.done.send(worker.compress(job.input));
-                    }
-                })
-            })
-            .collect();
-        Self {
-            jobs: Some(jobs),
-            threads,
-        }
-    }
-}
-
-struct Worker {
-    deflate: Compress,
-    sampler: Compress,
-    scratch: Vec<u8>,
-}
-
-impl Worker {
-    fn new() -> Self {
-        Self {
-            deflate: Compress::new(Compression::new(LEVEL), false),
-            sampler: Compress::new(Compression::new(1), false),
-            scratch: Vec::new(),
-        }
-    }
-
-    fn compress(&mut self, input: Vec<u8>) -> Done {
-        let mut crc = Crc::new();
-        crc.update(&input);
-        let mut output = Vec::with_capacity(input.len() / 2 + 64);
-        if self.is_dense(&input) || !deflate(&mut self.deflate, &input, &mut output) {
-            output.clear();
-            store(&input, &mut output);
-        }
-        Done { input, output, crc }
-    }
-
-    /// Whether trying is not worth it: no sample of the block got smaller.
-    fn is_dense(&mut self, input: &[u8]) -> bool {
-        if input.len() < BLOCK {
-            return false;
-        }
-        (0..SAMPLES).all(|i| {
-            let start = i * (BLOCK / SAMPLES);
-            self.scratch.clear();
-            let sample = &input[start..start + SAMPLE];
-            deflate(&mut self.sampler, sample, &mut self.scratch);
-            self.scratch.len() + SAMPLE / 64 > SAMPLE
-        })
-    }
-}
-
-/// Deflates `input` as one block that ends with a full flush; false if it did not get smaller.
-fn deflate(compress: &mut Compress, input: &[u8], output: &mut Vec<u8>) -> bool {
-    compress.reset();
-    let mut done = 0;
-    loop {
-        if output.len() == output.capacity() {
-            output.reserve(64 << 10);
-        }
-        let before = compress.total_in();
-        let status = compress.compress_vec(&input[done..], output, FlushCompress::Full);
-        done += usize::try_from(compress.total_in() - before).unwrap_or(0);
-        match status {
-            Ok(Status::Ok | Status::BufError) if output.len() == output.capacity() => {
-                if output.len() > input.len() {
-                    return false;
-                }
+impl<W: Write + Send + 'static> Threads<W> {
+    fn start(
+        mut out: W,
+        mut hasher: Sha256,
+        watchers: Vec<Box<dyn Write + Send>>,
+        threads: usize,
+    ) -> Self {
+        let ahead = threads.max(1) * AHEAD;
+        let write = move |results: Receiver<Receiver<Vec<u8>>>| {
+            for result in results {
+                let member = result.recv().map_err(|_| gone())?;
+                out.write_all(&member)?;
             }
-            Ok(_) if done == input.len() => return output.len() < input.len(),
-            Ok(Status::Ok) => {}
-            // Deflating memory to memory can't fail; if it does, the block is stored.
-            _ => return false,
+            Ok(out)
+        };
+        let hash = move |blocks: Receiver<Arc<Block>>| {
+            for block in blocks {
+                hasher.update(block.bytes());
+            }
+            hasher
+        };
+        let watch = |mut watcher: Box<dyn Write + Send>| {
+            Line::start(ahead, move |blocks: Receiver<Arc<Block>>| {
+                let mut well = true;
+                for block in blocks {
+                    // Its reader says what went wrong; the layer goes on without it.
+                    well = well && watcher.write_all(block.bytes()).is_ok();
+                }
+            })
+        };
+        Self {
+            compressors: compressors(threads.max(1)),
+            hasher: Line::start(ahead, hash),
+            watchers: watchers.into_iter().map(watch).collect(),
+            writer: Line::start(ahead, write),
+        }
+    }
+
+    /// False if the writer or another thread has ended.
+    fn send(&self, block: &Arc<Block>) -> bool {
+        let (done, result) = sync_channel(1);
+        let job = Job {
+            block: Arc::clone(block),
+            done,
+        };
+        // The writer's place first: it is what keeps the blocks few.
+        self.writer.send(result)
+            && self.compressors.send(job)
+            && self.hasher.send(Arc::clone(block))
+            && self.watchers.iter().all(|w| w.send(Arc::clone(block)))
+    }
+
+    /// Why the writer has ended.
+    fn why(&mut self) -> io::Error {
+        self.compressors.send = None;
+        match self.writer.end() {
+            Some(Err(error)) => error,
+            _ => gone(),
         }
     }
 }
 
-fn store(input: &[u8], output: &mut Vec<u8>) {
-    for chunk in input.chunks(STORED) {
-        let length = u16::try_from(chunk.len()).unwrap_or(u16::MAX);
-        output.push(0);
-        output.extend(length.to_le_bytes());
-        output.extend((!length).to_le_bytes());
-        output.extend(chunk);
+fn compressors(threads: usize) -> Line<Job, ()> {
+    let (send, queue) = sync_channel::<Job>(threads * AHEAD);
+    let queue = Arc::new(Mutex::new(queue));
+    let work = |_| {
+        let queue = Arc::clone(&queue);
+        std::thread::spawn(move || {
+            let mut deflater = Deflater::new();
+            loop {
+                let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok(job) = job else { return };
+                // Nobody waits any more if the layer was given up.
+                let _ = job.done.send(deflater.member(job.block.bytes()));
+            }
+        })
+    };
+    Line {
+        send: Some(send),
+        threads: (0..threads).map(work).collect(),
     }
 }

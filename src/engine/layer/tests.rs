@@ -12,9 +12,19 @@ use crate::model::event::Cancel;
 use crate::oci::Store;
 
 fn gzip(bytes: &[u8], threads: usize) -> Vec<u8> {
-    let mut gzip = BlockGzip::with_threads(Vec::new(), threads).unwrap();
+    let mut gzip = BlockGzip::with_threads(Vec::new(), Vec::new(), threads);
     gzip.write_all(bytes).unwrap();
-    gzip.finish().unwrap()
+    let (packed, digest) = gzip.finish().unwrap();
+    assert_eq!(digest, crate::model::Digest::of(bytes));
+    packed
+}
+
+fn unpacked(packed: &[u8]) -> Vec<u8> {
+    let mut back = Vec::new();
+    flate2::read::MultiGzDecoder::new(packed)
+        .read_to_end(&mut back)
+        .unwrap();
+    back
 }
 
 fn noise(length: usize) -> Vec<u8> {
@@ -38,12 +48,7 @@ fn the_bytes_do_not_depend_on_the_number_of_threads() {
         for threads in [2, 3, 8] {
             assert!(gzip(input, threads) == one, "{} bytes", input.len());
         }
-        // One ordinary member: the plain decoder stops after the first.
-        let mut back = Vec::new();
-        flate2::read::GzDecoder::new(&one[..])
-            .read_to_end(&mut back)
-            .unwrap();
-        assert!(back == input);
+        assert!(unpacked(&one) == input);
     }
 }
 
@@ -54,15 +59,78 @@ fn noise_is_stored_and_hardly_grows() {
     assert!(packed.len() < input.len() + input.len() / 1000);
 }
 
+#[test]
+fn the_bytes_are_the_same_on_every_machine() {
+    // Whatever changes them changes every digest that was ever told: the compressor, its level, the blocks.
+    let mut words = String::new();
+    for i in 0..90_000_u64 {
+        let word = i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
+        words.push_str(&format!("{word} "));
+    }
+    let input = [words.as_bytes(), &noise(BLOCK), b"end"].concat();
+    let packed = gzip(&input, 2);
+    let digest = crate::model::Digest::of(&packed).to_string();
+    assert_eq!(packed.len(), 573_076);
+    let expected = "sha256:c2dc3fe574d2faf56ecfb57e7c57e342a539da686a3576459e0052f7a4547b26";
+    assert_eq!(digest, expected);
+}
+
+#[test]
+fn who_watches_is_given_what_goes_in_and_may_fail() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    for size in [10, 3 * BLOCK] {
+        let input = noise(size);
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let read = std::thread::spawn(move || {
+            let mut seen = Vec::new();
+            reader.read_to_end(&mut seen).unwrap();
+            seen
+        });
+        let mut gzip = BlockGzip::new(Vec::new(), vec![Box::new(Full), Box::new(writer)]);
+        gzip.write_all(&input).unwrap();
+        let (packed, _) = gzip.finish().unwrap();
+        assert!(unpacked(&packed) == input);
+        assert!(read.join().unwrap() == input);
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_not_waited_for() {
+    struct Full(usize);
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self
+                .0
+                .checked_sub(bytes.len())
+                .ok_or(std::io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    for room in [0, 2 * BLOCK] {
+        let mut gzip = BlockGzip::with_threads(Full(room), Vec::new(), 2);
+        let error = gzip.write_all(&noise(40 * BLOCK)).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]
     fn any_content_comes_back(runs in proptest::collection::vec((any::<u8>(), 1_usize..200_000), 0..12), cut: bool) {
         let mut input: Vec<u8> = runs.iter().flat_map(|(b, n)| std::iter::repeat_n(*b, *n)).collect();
         if cut { input.extend(noise(BLOCK)); }
-        let mut back = Vec::new();
-        flate2::read::GzDecoder::new(&gzip(&input, 3)[..]).read_to_end(&mut back).unwrap();
-        prop_assert!(back == input);
+        prop_assert!(unpacked(&gzip(&input, 3)) == input);
     }
 }
 
@@ -173,4 +241,38 @@ fn whiteout_names_and_short_files_are_refused() {
     assert!(error.to_string().contains("`.wh.`"), "{error}");
     let short = layer.entry(b"f", &plain(What::File(5)), &mut &b"abc"[..]);
     assert!(short.is_err());
+}
+
+#[test]
+fn files_after_one_that_grew_keep_their_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let watch = watch();
+    let members = |grown: usize| {
+        let mut layer = LayerBuilder::new(&store, 0, &watch).unwrap();
+        for i in 0..400 {
+            let content = noise(8000 + if i == 100 { grown } else { i });
+            let path = format!("d/{i:03}");
+            let entry = plain(What::File(content.len() as u64));
+            layer
+                .entry(path.as_bytes(), &entry, &mut &content[..])
+                .unwrap();
+        }
+        let (layer, _) = layer.finish().unwrap().unwrap();
+        let blob = store.read(layer.descriptor.digest, 1 << 30).unwrap();
+        let mut members = std::collections::BTreeSet::new();
+        let mut rest = &blob[..];
+        while !rest.is_empty() {
+            let mut one = flate2::bufread::GzDecoder::new(rest);
+            let mut back = Vec::new();
+            one.read_to_end(&mut back).unwrap();
+            rest = one.into_inner();
+            members.insert(crate::model::Digest::of(&back));
+        }
+        members
+    };
+    let (before, after) = (members(0), members(7000));
+    let new = after.difference(&before).count();
+    assert!(before.len() >= 7, "{}", before.len());
+    assert!((1..=3).contains(&new), "{new} of {}", after.len());
 }

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 
 use sha2::{Digest as _, Sha256};
 
+use super::block::ends_before;
 use super::gzip::BlockGzip;
 use crate::engine::fault::Fault;
 use crate::engine::tar::{self, Header, Type};
@@ -11,6 +12,9 @@ use crate::engine::tree::{Kind, LayerIndex, Node, join, parent, split_name};
 use crate::engine::watch::Watch;
 use crate::model::Digest;
 use crate::oci::{BlobWriter, Descriptor, OciError, Store, media};
+
+/// How much of a file is read at once, at most.
+const PIECE: usize = 128 << 10;
 
 /// A layer in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,18 +72,21 @@ pub struct LayerBuilder<'a> {
 
 struct Out<'a> {
     gzip: BlockGzip<BlobWriter>,
-    hasher: Sha256,
     position: u64,
     watch: &'a Watch,
 }
 
+impl Out<'_> {
+    fn charge(&mut self, bytes: u64) -> io::Result<()> {
+        self.watch.charge(bytes).map_err(Fault::into_io)?;
+        self.position += bytes;
+        Ok(())
+    }
+}
+
 impl Write for Out<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.watch
-            .charge(bytes.len() as u64)
-            .map_err(Fault::into_io)?;
-        self.position += bytes.len() as u64;
-        self.hasher.update(bytes);
+        self.charge(bytes.len() as u64)?;
         self.gzip.write_all(bytes)?;
         Ok(bytes.len())
     }
@@ -95,11 +102,23 @@ impl<'a> LayerBuilder<'a> {
     /// # Errors
     /// If the store refuses.
     pub fn new(store: &Store, mtime: i64, watch: &'a Watch) -> Result<Self, Fault> {
-        let gzip = BlockGzip::new(store.writer()?).map_err(write_fault)?;
+        Self::with_watchers(store, mtime, watch, Vec::new())
+    }
+
+    /// The same; each of `watchers` is given the layer's tar on the way. One that fails is left alone.
+    ///
+    /// # Errors
+    /// If the store refuses.
+    pub fn with_watchers(
+        store: &Store,
+        mtime: i64,
+        watch: &'a Watch,
+        watchers: Vec<Box<dyn Write + Send>>,
+    ) -> Result<Self, Fault> {
+        let gzip = BlockGzip::new(store.writer()?, watchers);
         Ok(Self {
             out: Out {
                 gzip,
-                hasher: Sha256::new(),
                 position: 0,
                 watch,
             },
@@ -217,16 +236,12 @@ impl<'a> LayerBuilder<'a> {
             return Ok(None);
         }
         tar::end(&mut self.out).map_err(write_fault)?;
-        let Out {
-            gzip,
-            hasher,
-            position,
-            ..
-        } = self.out;
-        let (digest, size) = gzip.finish().map_err(write_fault)?.commit()?;
+        let Out { gzip, position, .. } = self.out;
+        let (blob, diff_id) = gzip.finish().map_err(write_fault)?;
+        let (digest, size) = blob.commit()?;
         let layer = Layer {
             descriptor: Descriptor::new(media::LAYER_GZIP, digest, size),
-            diff_id: Digest::from_bytes(hasher.finalize().into()),
+            diff_id,
             unpacked: position,
         };
         Ok(Some((layer, self.entries.into_iter().collect())))
@@ -264,6 +279,9 @@ impl<'a> LayerBuilder<'a> {
             link,
             capability: entry.capability.as_deref(),
         };
+        if ends_before(self.out.gzip.filled(), path, size) {
+            self.out.gzip.cut().map_err(write_fault)?;
+        }
         tar::header(&mut self.out, &header).map_err(write_fault)
     }
 
@@ -274,19 +292,23 @@ impl<'a> LayerBuilder<'a> {
             })
         };
         let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 128 << 10];
         let mut left = size;
         while left > 0 {
             self.out.watch.check()?;
-            let want = usize::try_from(left).map_or(buffer.len(), |l| l.min(buffer.len()));
-            let n = match content.read(&mut buffer[..want]) {
+            let room = self.out.gzip.room();
+            let want = usize::try_from(left).map_or(room.len(), |l| l.min(room.len()));
+            // What was just read is hashed while it is still near.
+            let n = match content.read(&mut room[..want.min(PIECE)]) {
                 Ok(0) => return Err(read_fault(io::ErrorKind::UnexpectedEof.into())),
                 Ok(n) => n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => return Err(read_fault(e)),
             };
-            hasher.update(&buffer[..n]);
-            self.out.write_all(&buffer[..n]).map_err(write_fault)?;
+            self.out.charge(n as u64).map_err(write_fault)?;
+            self.out
+                .gzip
+                .take(n, |bytes| hasher.update(bytes))
+                .map_err(write_fault)?;
             left -= n as u64;
         }
         tar::padding(&mut self.out, size).map_err(write_fault)?;
