@@ -36,11 +36,22 @@ impl Upper {
         self.scratch.path().join("made/work")
     }
 
+    /// Removes what the overlay worked in. Mostly there is nothing but the kernel's own folders, with the mark of an
+    /// overlay that was not synced, and no job is needed. No step ever reached into it.
+    fn remove_work(&self) {
+        let work = self.work();
+        let own = work.join("work");
+        // Nobody may enter it.
+        let _ = rustix::fs::chmod(&own, rustix::fs::Mode::RWXU);
+        for folder in ["incompat/volatile", "incompat", ""] {
+            let _ = fs::remove_dir(own.join(folder));
+        }
+        self.remove(&work);
+    }
+
     fn remove(&self, folder: &Path) {
-        // Mostly there is nothing in it but the kernel's own folder, and no job is needed.
-        let _ = fs::remove_dir(folder.join("work"));
         if fs::remove_dir(folder).is_err() {
-            // What could not be removed is swept by the next process.
+            // What could not be removed is swept by the next process. It is no error if there is nothing.
             let _ = self.sandbox.remove_folder(folder);
         }
     }
@@ -48,11 +59,8 @@ impl Upper {
 
 impl Drop for Upper {
     fn drop(&mut self) {
-        for folder in [self.work(), self.upper()] {
-            if folder.exists() {
-                self.remove(&folder);
-            }
-        }
+        self.remove_work();
+        self.remove(&self.upper());
     }
 }
 
@@ -106,7 +114,7 @@ impl Snapshots {
     /// # Errors
     /// If the host refuses.
     pub fn adopt(&self, upper: &Upper, layer: &Layer) -> Result<(), Fault> {
-        upper.remove(&upper.work());
+        upper.remove_work();
         let path = self.layer_path(layer.diff_id);
         place(&upper.scratch.path().join("made"), &path)
     }
