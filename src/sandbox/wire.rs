@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::Ids;
 use super::job::View;
+use super::refuse::packets::Ear;
 use super::spec::Mount;
 
 /// `argv[0]` of the inside.
@@ -24,7 +25,7 @@ pub const NAME: &str = "flareo-sandbox";
 /// The longest packet.
 const PACKET: usize = 64 << 10;
 /// The most descriptors in one packet.
-const DESCRIPTORS: usize = 4;
+const DESCRIPTORS: usize = 8;
 
 /// What the inside is there for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,6 +52,8 @@ pub struct RunOrder {
     pub hostname: String,
     pub mounts: Vec<Mount>,
     pub limits: Limits,
+    /// How many doors of cgroups come along, before the standard input: who writes 0 to one goes in.
+    pub doors: usize,
 }
 
 /// Limits that the inside sets on itself, and what it is to watch.
@@ -86,7 +89,7 @@ pub enum Report {
     /// The sockets of the refusing network, in this order, as far as they could be made.
     Network {
         names: bool,
-        packets: bool,
+        packets: Vec<Ear>,
         v6: bool,
     },
     /// Everything is set up; pid 1 waits for the word.

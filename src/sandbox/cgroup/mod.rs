@@ -9,6 +9,7 @@ mod v2;
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -113,6 +114,18 @@ impl Cgroups {
 }
 
 impl Group {
+    /// What a process of one thread may write 0 to, to go in by itself; none where that is not to be had, and
+    /// [`take`](Self::take) it must be.
+    ///
+    /// The kernel lets a thread move itself without stopping every fork and exit of the machine first. To move another
+    /// process it waits for a grace period, 10 to 20 milliseconds on an idle machine, once for each step.
+    pub fn doors(&self) -> io::Result<Vec<OwnedFd>> {
+        match &self.kind {
+            Kind::V2(_) => Ok(Vec::new()),
+            Kind::V1(group) => group.doors(),
+        }
+    }
+
     /// Takes a process in.
     pub fn take(&self, pid: i32) -> io::Result<()> {
         match &self.kind {

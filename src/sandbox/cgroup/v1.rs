@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -116,6 +117,16 @@ impl Group {
             .collect();
         folders.dedup();
         folders
+    }
+
+    pub fn doors(&self) -> io::Result<Vec<OwnedFd>> {
+        let open = |folder: &PathBuf| {
+            let door = fs::OpenOptions::new()
+                .write(true)
+                .open(folder.join("tasks"));
+            door.map(OwnedFd::from)
+        };
+        self.folders().iter().map(open).collect()
     }
 
     pub fn take(&self, pid: i32) -> io::Result<()> {

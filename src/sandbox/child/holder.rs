@@ -23,13 +23,19 @@ use crate::sandbox::wire::{self, Report, RunOrder};
 /// How often the step is looked at.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Holds one step from its beginning to its end.
+/// Holds one step from its beginning to its end. The descriptors are: the doors of its cgroups, and its standard input
+/// if there is one.
 pub fn run(
     order: &RunOrder,
     filters: &[Vec<sock_filter>],
-    stdin: Option<OwnedFd>,
+    mut doors: Vec<OwnedFd>,
     control: BorrowedFd<'_>,
 ) -> Result<(), Fault> {
+    let stdin = if doors.len() > order.doors {
+        doors.pop()
+    } else {
+        None
+    };
     let at = order
         .upper
         .parent()
@@ -93,19 +99,21 @@ pub fn run(
         order,
         filters,
         stdin: stdin.as_ref(),
+        doors,
         overlay: &overlay,
         planned: &planned,
         control,
     };
     match kernel::fork().at(|| "start pid 1".into())? {
         Fork::Child => {
-            if let Err(fault) = init::run(&step) {
+            if let Err(fault) = init::run(step) {
                 let _ = wire::report(control, &fault.report(), &[]);
             }
             kernel::exit_now(0);
         }
         Fork::Parent(pid) => {
             let _ = super::silence();
+            drop(step.doors);
             drop(stdin);
             hold(pid, watch, control)
         }

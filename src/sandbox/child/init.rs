@@ -18,26 +18,33 @@ pub struct Step<'a> {
     pub order: &'a RunOrder,
     pub filters: &'a [Vec<sock_filter>],
     pub stdin: Option<&'a OwnedFd>,
+    /// The doors of the step's cgroups.
+    pub doors: Vec<OwnedFd>,
     pub overlay: &'a Overlay,
     pub planned: &'a [Planned],
     pub control: BorrowedFd<'a>,
 }
 
 /// Runs the step. Returns when nothing is left to do but to exit, which ends every process of the step.
-pub fn run(step: &Step<'_>) -> Result<(), Fault> {
+pub fn run(mut step: Step<'_>) -> Result<(), Fault> {
     // The holder kills us when the host process goes; this is for when the holder goes.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
         .at(|| "follow the holder".into())?;
+    for door in std::mem::take(&mut step.doors) {
+        rustix::io::write(door, b"0").at(|| "enter the step's cgroup".into())?;
+    }
     let _ = kernel::new_session_keyring();
     let refusing = network::refuse_everything()?;
-    let sockets: Vec<BorrowedFd<'_>> = [&refusing.names, &refusing.packets]
-        .into_iter()
-        .flatten()
+    let packets = refusing.packets.iter();
+    let sockets: Vec<BorrowedFd<'_>> = refusing
+        .names
+        .iter()
+        .chain(packets.clone().map(|(_, socket)| socket))
         .map(AsFd::as_fd)
         .collect();
     let report = Report::Network {
         names: refusing.names.is_some(),
-        packets: refusing.packets.is_some(),
+        packets: packets.map(|(ear, _)| *ear).collect(),
         v6: refusing.v6,
     };
     wire::report(step.control, &report, &sockets).at(|| "report the network".into())?;

@@ -69,12 +69,7 @@ fn serve(control: &OwnedFd, jobs: &[(&str, Job)]) -> Result<(), Fault> {
     // Signals of a terminal are for the host process.
     let _ = rustix::process::setsid();
     match unpacked.order {
-        Order::Run(order) => holder::run(
-            &order,
-            &unpacked.filters,
-            descriptors.into_iter().next(),
-            control.as_fd(),
-        ),
+        Order::Run(order) => holder::run(&order, &unpacked.filters, descriptors, control.as_fd()),
         Order::Work(order) => task::run(
             &order,
             &unpacked.arguments,

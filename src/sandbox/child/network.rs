@@ -1,22 +1,22 @@
 //! A network that refuses: every address in the world is this machine, and nobody listens on it.
 //!
-//! So a connection to anywhere ends at once in "connection refused" instead of in a time-out, and the two sockets that
-//! are made here tell the host process who was wanted: one takes the questions for names, one sees the refusals.
+//! So a connection to anywhere ends at once in "connection refused" instead of in a time-out, and the sockets that
+//! are made here tell the host process who was wanted: one takes the questions for names, the others hear the refusals.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::OwnedFd;
 
-use rustix::net::{AddressFamily, Protocol, RawProtocol, SendFlags, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType};
 
 use super::fault::{At, Fault};
 use crate::sandbox::kernel;
-use crate::sandbox::refuse::packets;
+use crate::sandbox::refuse::packets::Ear;
 
-/// The two sockets; `None` where this host does not let us have one.
+/// The sockets, as far as this host lets us have them.
 pub struct Refusing {
     pub names: Option<OwnedFd>,
-    pub packets: Option<OwnedFd>,
+    pub packets: Vec<(Ear, OwnedFd)>,
     /// Whether IPv6 is refused at once, too.
     pub v6: bool,
 }
@@ -42,7 +42,10 @@ pub fn refuse_everything() -> Result<Refusing, Fault> {
     let _ = fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
     Ok(Refusing {
         names: names().ok(),
-        packets: sniffer().ok(),
+        packets: Ear::ALL
+            .into_iter()
+            .filter_map(|ear| Some((ear, listen(ear).ok()?)))
+            .collect(),
         v6,
     })
 }
@@ -55,13 +58,12 @@ fn names() -> rustix::io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// A socket that sees refusals.
-fn sniffer() -> std::io::Result<OwnedFd> {
-    const EVERY_PROTOCOL: u16 = 3;
+/// A socket that hears refusals.
+fn listen(ear: Ear) -> std::io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let raw = RawProtocol::new(u32::from(EVERY_PROTOCOL.to_be())).map(Protocol::from_raw);
-    let socket = rustix::net::socket_with(AddressFamily::PACKET, SocketType::DGRAM, flags, raw)?;
-    kernel::attach_packet_filter(std::os::fd::AsFd::as_fd(&socket), &packets::filter())?;
+    let (family, protocol) = ear.socket();
+    let socket = rustix::net::socket_with(family, SocketType::RAW, flags, Some(protocol))?;
+    kernel::attach_packet_filter(std::os::fd::AsFd::as_fd(&socket), &ear.filter())?;
     Ok(socket)
 }
 

@@ -46,8 +46,8 @@ pub fn check(sandbox: &Sandbox, spec: &RunSpec) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// The order for a specification that was checked.
-pub fn order(sandbox: &Sandbox, spec: &RunSpec) -> RunOrder {
+/// The order for a specification that was checked, with so many doors of cgroups.
+pub fn order(sandbox: &Sandbox, spec: &RunSpec, doors: usize) -> RunOrder {
     let support = sandbox.support();
     let kernel = |held: Held| held == Held::Kernel;
     let watch = !(kernel(support.memory) && kernel(support.pids));
@@ -74,6 +74,7 @@ pub fn order(sandbox: &Sandbox, spec: &RunSpec) -> RunOrder {
             cores: (!kernel(support.cpus)).then(|| spec.limits.cpus.ceil().max(1.0) as usize),
             watch_memory: watch.then_some(spec.limits.memory_bytes),
         },
+        doors,
     }
 }
 

@@ -19,6 +19,7 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::cgroup::Group;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::refuse::Refused;
+use crate::sandbox::refuse::packets::Ear;
 use crate::sandbox::spec::{Ending, Observer, Outcome, RunSpec, StepLimits, StepUsage};
 use crate::sandbox::support::Held;
 use crate::sandbox::wire::{self, Measure, Order, Report};
@@ -43,7 +44,10 @@ pub fn run(
         .map(|cgroups| cgroups.make(&spec.limits))
         .transpose();
     let group = group.map_err(SandboxError::host("make the step's cgroup"))?;
-    let order = Order::Run(Box::new(order::order(sandbox, spec)));
+    let doors = group.as_ref().map(Group::doors).transpose();
+    let doors = doors.map_err(SandboxError::host("open the step's cgroup"))?;
+    let doors = doors.unwrap_or_default();
+    let order = Order::Run(Box::new(order::order(sandbox, spec, doors.len())));
     let filters = sandbox.filters().for_step(sandbox.ids().is_single());
     let order = wire::pack(&order, &filters, &[]).map_err(SandboxError::host("write the order"))?;
     let stdin = if spec.stdin.is_empty() {
@@ -56,13 +60,16 @@ pub fn run(
     let inside = sandbox
         .program()
         .start(Stdio::from(out_write), Stdio::from(err_write))?;
-    let descriptors: Vec<BorrowedFd<'_>> = [Some(&order), stdin.as_ref()]
+    let descriptors: Vec<BorrowedFd<'_>> = [&order]
         .into_iter()
-        .flatten()
+        .chain(&doors)
+        .chain(&stdin)
         .map(AsFd::as_fd)
         .collect();
     inside.send(b"order", &descriptors)?;
     drop((order, stdin));
+    let goes_in = !doors.is_empty();
+    drop(doors);
 
     let mut step = Step {
         sandbox,
@@ -70,6 +77,7 @@ pub fn run(
         observer,
         inside,
         group,
+        goes_in,
         outputs: [
             Output {
                 pipe: Some(out_read),
@@ -84,7 +92,7 @@ pub fn run(
         pid1: None,
         ready: false,
         names: None,
-        packets: None,
+        packets: Vec::new(),
         v6: false,
         refused: Refused::default(),
         measure: Measure::default(),
@@ -104,12 +112,14 @@ struct Step<'a> {
     observer: &'a dyn Observer,
     inside: Inside,
     group: Option<Group>,
+    /// Whether the step goes into its cgroup by itself.
+    goes_in: bool,
     outputs: [Output; 2],
     budget: Budget,
     pid1: Option<OwnedFd>,
     ready: bool,
     names: Option<OwnedFd>,
-    packets: Option<OwnedFd>,
+    packets: Vec<(Ear, OwnedFd)>,
     v6: bool,
     refused: Refused,
     measure: Measure,
@@ -133,7 +143,7 @@ enum From {
     Inside,
     Output(usize),
     Names,
-    Packets,
+    Packets(usize),
 }
 
 impl Step<'_> {
@@ -164,7 +174,9 @@ impl Step<'_> {
                     }
                     From::Output(index) => self.read_output(index),
                     From::Names => self.answer_names(),
-                    From::Packets => self.read_packets(),
+                    From::Packets(index) => {
+                        self.read_packets(index);
+                    }
                 }
             }
         }
@@ -183,11 +195,12 @@ impl Step<'_> {
                 fds.push(PollFd::new(pipe, PollFlags::IN));
             }
         }
-        for (from, socket) in [(From::Names, &self.names), (From::Packets, &self.packets)] {
-            if let Some(socket) = socket {
-                who.push(from);
-                fds.push(PollFd::new(socket, PollFlags::IN));
-            }
+        let packets = self.packets.iter().enumerate();
+        let packets = packets.map(|(index, (_, socket))| (From::Packets(index), socket));
+        let names = self.names.iter().map(|socket| (From::Names, socket));
+        for (from, socket) in names.chain(packets) {
+            who.push(from);
+            fds.push(PollFd::new(socket, PollFlags::IN));
         }
         let timeout = Timespec {
             tv_sec: 0,
@@ -218,6 +231,7 @@ impl Step<'_> {
             Report::Born(pid) => {
                 self.pid1 = descriptors.into_iter().next();
                 if let Some(group) = &self.group
+                    && !self.goes_in
                     && let Err(error) = group.take(pid)
                     && error.raw_os_error() != Some(libc::ESRCH)
                 {
@@ -231,7 +245,7 @@ impl Step<'_> {
             Report::Network { names, packets, v6 } => {
                 let mut descriptors = descriptors.into_iter();
                 self.names = if names { descriptors.next() } else { None };
-                self.packets = if packets { descriptors.next() } else { None };
+                self.packets = packets.into_iter().zip(descriptors).collect();
                 self.v6 = v6;
             }
             Report::Ready => {
@@ -375,7 +389,7 @@ impl Step<'_> {
             };
             let (answer, news) =
                 self.refused
-                    .question(&buffer[..length], self.v6, self.packets.is_some());
+                    .question(&buffer[..length], self.v6, !self.packets.is_empty());
             if let Some(answer) = answer {
                 let _ =
                     rustix::net::sendto(socket, &answer, rustix::net::SendFlags::DONTWAIT, &from);
@@ -386,18 +400,25 @@ impl Step<'_> {
         }
     }
 
-    fn read_packets(&mut self) {
-        let Some(socket) = &self.packets else { return };
+    /// Reads what one socket heard; false when there is nothing more to be read for now.
+    fn read_packets(&mut self, index: usize) -> bool {
+        let Some((ear, socket)) = self.packets.get(index) else {
+            return false;
+        };
         let mut buffer = [0_u8; 256];
         for _ in 0..BURST {
-            let Ok((length, _)) = rustix::net::recv(socket, &mut buffer, RecvFlags::DONTWAIT)
+            let Ok((length, _, from)) =
+                rustix::net::recvfrom(socket, &mut buffer, RecvFlags::DONTWAIT)
             else {
-                return;
+                return false;
             };
-            if let Some(host) = self.refused.packet(&buffer[..length]) {
+            let from = from.and_then(|from| std::net::SocketAddr::try_from(from).ok());
+            let from = from.map(|from| from.ip());
+            if let Some(host) = self.refused.packet(*ear, from, &buffer[..length]) {
                 self.observer.refused(&host);
             }
         }
+        true
     }
 
     /// Everybody is dead: says how it went.
@@ -409,8 +430,12 @@ impl Step<'_> {
             self.outputs[index].lines.finish(self.observer);
         }
         // What was refused at the very end.
-        for _ in 0..BURST {
-            self.read_packets();
+        for index in 0..self.packets.len() {
+            for _ in 0..BURST {
+                if !self.read_packets(index) {
+                    break;
+                }
+            }
         }
         let (kills, refused_forks) = self.group.as_ref().map_or((0, 0), |group| {
             (group.memory_kills(), group.refused_forks())

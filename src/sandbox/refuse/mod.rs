@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use names::Book;
+use packets::Ear;
 
 /// The most hosts that one step is told about.
 const MOST: usize = 256;
@@ -42,9 +43,9 @@ impl Refused {
         (Some(answer), told)
     }
 
-    /// A packet was refused; answers with the host if it is news.
-    pub fn packet(&mut self, packet: &[u8]) -> Option<String> {
-        let (address, port) = packets::parse(packet)?;
+    /// A packet was heard; answers with the host that it refused, if that is news.
+    pub fn packet(&mut self, ear: Ear, from: Option<IpAddr>, packet: &[u8]) -> Option<String> {
+        let (address, port) = ear.parse(from, packet)?;
         if address.is_loopback() || address.is_unspecified() {
             return None;
         }
