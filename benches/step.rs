@@ -129,6 +129,7 @@ fn step(sandbox: &Sandbox, base: &Path, at: &Path) {
         hostname: "build".into(),
         mounts: vec![],
         stdin: vec![],
+        gate: None,
         limits: StepLimits {
             memory_bytes: 256 << 20,
             cpus: 2.0,

@@ -190,6 +190,9 @@ pub struct Build {
     /// Where the image goes: oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE
     #[arg(long, value_name = "DESTINATION")]
     pub output: Option<String>,
+    /// Let steps reach the hosts of these groups of the policy, as a grant would
+    #[arg(long, value_name = "GROUP", value_delimiter = ',')]
+    pub network: Vec<String>,
     /// Build even what lint would block and bases that are not on the approved list
     #[arg(long)]
     pub no_policy: bool,

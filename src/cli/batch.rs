@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use super::interrupt;
-use super::output::{Output, Role};
+use super::output::{Output, Role, size};
 use crate::logs::sanitise;
 use crate::model::event::{Cancel, Happening, StepOutcome};
+use crate::model::ledger::Passage;
 use crate::model::{Event, Policy, State};
 use crate::pipeline::{Site, SiteError};
 
@@ -72,6 +73,21 @@ fn sentence(what: &Happening, output: &Output) -> Option<String> {
             state: State::Published | State::Failed,
         }
         | Happening::Usage(_) => return None,
+        Happening::Connection(connection) => {
+            if connection.verdict != Passage::Allowed {
+                // Said in the log already.
+                return None;
+            }
+            output.paint(
+                Role::Faint,
+                &format!(
+                    "    network gate — {}, {} up, {} down",
+                    sanitise(&connection.target()),
+                    size(connection.up),
+                    size(connection.down)
+                ),
+            )
+        }
         Happening::State { state } => output.paint(Role::Strong, state.word()),
         Happening::Build { steps, .. } => format!("{steps} steps"),
         Happening::Step {

@@ -28,6 +28,7 @@ pub fn run(site: &Site, build: &Build, output: &Output) -> Result<ExitCode, Site
         platform: build.platform.clone(),
         no_cache: build.no_cache,
         no_policy: build.no_policy,
+        network: build.network.clone(),
         output: build.output.clone(),
     };
     let json = output.json();

@@ -35,6 +35,7 @@ use crate::model::event::{Cancel, EventSink};
 use crate::model::image::{BuiltImage, Platform};
 use crate::model::{Failure, Limits};
 use crate::oci::OciError;
+use crate::sandbox::gate::Keeper;
 
 pub use embedded::Embedded;
 pub use snapshot::JOBS;
@@ -74,6 +75,8 @@ pub struct BuildRequest<'a> {
     pub limits: Limits,
     /// Whether no cached step may be used.
     pub no_cache: bool,
+    /// Who keeps the gate of a build that is granted the network.
+    pub network: Option<Arc<Keeper>>,
 }
 
 impl std::fmt::Debug for BuildRequest<'_> {

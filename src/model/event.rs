@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ledger::Connection;
 use super::{Digest, Failure, Slug, State, SubmissionId, Timestamp};
 
 /// Which stream a line came from.
@@ -94,6 +95,8 @@ pub enum Happening {
         /// The layer that it made, uncompressed bytes.
         layer_bytes: u64,
     },
+    /// A connection of a granted build has ended.
+    Connection(Connection),
     /// What the build uses now.
     Usage(Usage),
     /// The scanner says something.

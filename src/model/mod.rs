@@ -14,6 +14,7 @@ pub mod failure;
 pub mod finding;
 pub mod foreign;
 pub mod image;
+pub mod ledger;
 pub mod limits;
 pub mod module;
 pub mod network;

@@ -11,10 +11,12 @@ use crate::catalog::Item;
 use crate::engine::{BuildError, BuildRequest, Engine as _};
 use crate::intake::{BuildView, DirContext};
 use crate::lint::Report;
+use crate::model::decision::Grant;
 use crate::model::event::{Cancel, EventSink as _, Happening};
 use crate::model::image::{BuiltImage, Platform};
 use crate::model::{Failure, Severity};
 use crate::oci::Location;
+use crate::sandbox::gate::Keeper;
 
 /// What to build.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +35,8 @@ pub struct LocalBuild {
     pub no_cache: bool,
     /// Build even what lint blocks.
     pub no_policy: bool,
+    /// Groups of the policy whose hosts its steps may reach, as if they were granted.
+    pub network: Vec<String>,
     /// Where the image goes beside the content store.
     pub output: Option<String>,
 }
@@ -113,7 +117,8 @@ impl Site {
             return Err(SiteError::refused(error));
         }
         if !build.no_policy {
-            let report = self.lint(&read, Some(&context), &[])?;
+            let grants = [Grant::network(&build.network)];
+            let report = self.lint(&read, Some(&context), &grants)?;
             if let Some(block) = report
                 .findings
                 .iter()
@@ -145,6 +150,7 @@ impl Site {
                 .collect(),
             limits: self.policy().limits.clone(),
             no_cache: build.no_cache,
+            network: self.keeper(&build.network, "local")?,
         };
         let built = self.engine()?.build(&request, recorder, cancel)?;
         if let Some(destination) = &build.output {
@@ -157,6 +163,25 @@ impl Site {
             )?;
         }
         Ok(built)
+    }
+}
+
+impl Site {
+    /// The keeper of a gate to the hosts of `groups`; none without groups.
+    pub(super) fn keeper(
+        &self,
+        groups: &[String],
+        grant: &str,
+    ) -> Result<Option<Arc<Keeper>>, SiteError> {
+        if groups.is_empty() {
+            return Ok(None);
+        }
+        let allowance = self
+            .policy()
+            .network
+            .allow(groups, grant)
+            .map_err(|error| SiteError::usage(error.to_string()))?;
+        Ok(Some(Arc::new(Keeper::new(allowance, self.clock().clone()))))
     }
 }
 

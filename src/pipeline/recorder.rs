@@ -66,6 +66,7 @@ fn place(what: &Happening) -> Option<(u32, u8)> {
             Stream::Stdout => (*step, 1),
             Stream::Stderr => (*step, 2),
         },
+        Happening::Connection(connection) => (connection.step, 3),
         Happening::StepEnd { step, .. } => (*step, 4),
         _ => return None,
     })

@@ -12,9 +12,11 @@ use crate::model::decision::{Binding, Grant};
 use crate::model::event::{Cancel, EventSink, Happening};
 use crate::model::image::Platform;
 use crate::model::module::Module;
+use crate::model::network::NetworkPolicy;
 use crate::model::scan::{GateVerdict, ScanReport};
-use crate::model::{Actor, Digest, Failure, Limits, Reference, Submission};
+use crate::model::{Actor, Clock, Digest, Failure, Limits, Reference, Submission};
 use crate::oci::OciError;
+use crate::sandbox::gate::Keeper;
 use crate::scan::{self, ScanError};
 use crate::store::{Move, StoreError, Transition};
 use crate::{notify, review};
@@ -151,6 +153,7 @@ impl Site {
             pins: binding.pins.clone(),
             limits: limits(&policy.limits, &binding.grants),
             no_cache: false,
+            network: keeper(row, &policy.network, &binding, self.clock())?,
         };
         let built = self
             .engine()
@@ -326,6 +329,25 @@ fn image_of(row: &Submission) -> Result<Digest, Stop> {
 
 fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// The keeper of the gate of one build, where its approval grants the network (R14): nobody else's steps are taken for
+/// this build's, as they are filed under the approval's hash.
+fn keeper(
+    row: &Submission,
+    policy: &NetworkPolicy,
+    binding: &Binding,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<Keeper>>, Stop> {
+    let groups = Grant::groups(&binding.grants);
+    if groups.is_empty() {
+        return Ok(None);
+    }
+    let grant = row.approval.unwrap_or_else(|| binding.digest());
+    let allowance = policy
+        .allow(&groups, &grant.to_string())
+        .map_err(|error| Stop::Failed(Failure::new(error.to_string())))?;
+    Ok(Some(Arc::new(Keeper::new(allowance, clock.clone()))))
 }
 
 /// The limits of one build: the policy's, with a granted time (R18).

@@ -14,6 +14,7 @@
 mod cgroup;
 mod child;
 pub mod error;
+pub mod gate;
 mod host;
 pub mod ids;
 pub mod job;

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::gate::Pass;
 use crate::model::event::Stream;
+use crate::model::ledger::Connection;
 
 /// One process tree to run.
 #[derive(Debug, Clone)]
@@ -34,6 +36,8 @@ pub struct RunSpec {
     pub mounts: Vec<Mount>,
     /// Written to the payload's standard input; empty gives /dev/null.
     pub stdin: Vec<u8>,
+    /// Its pass to the network gate; without, it reaches nobody.
+    pub gate: Option<Pass>,
     /// What it may use.
     pub limits: StepLimits,
 }
@@ -86,6 +90,8 @@ pub trait Observer {
     fn usage(&self, usage: StepUsage);
     /// The step wanted `host` (a name, or an address with its port) and was refused.
     fn refused(&self, host: &str);
+    /// A connection through the gate has ended.
+    fn connection(&self, _connection: &Connection) {}
 }
 
 /// What a step uses.

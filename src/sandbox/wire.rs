@@ -51,6 +51,8 @@ pub struct RunOrder {
     pub groups: Vec<u32>,
     pub hostname: String,
     pub mounts: Vec<Mount>,
+    /// Whether to open the gate's socket.
+    pub gate: bool,
     pub limits: Limits,
     /// How many doors of cgroups come along, before the standard input: who writes 0 to one goes in.
     pub doors: usize,
@@ -86,10 +88,11 @@ pub enum Report {
     Unshared,
     /// pid 1 was born, with this id outside; its pidfd comes along.
     Born(i32),
-    /// The sockets of the refusing network, in this order, as far as they could be made.
+    /// The sockets of the network, in this order, as far as they could be made.
     Network {
         names: bool,
         packets: Vec<Ear>,
+        gate: bool,
         v6: bool,
     },
     /// Everything is set up; pid 1 waits for the word.

@@ -131,6 +131,7 @@ impl Ground {
                 ..Limits::default()
             },
             no_cache: false,
+            network: None,
         }
     }
 

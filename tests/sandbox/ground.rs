@@ -118,6 +118,7 @@ impl Ground {
             hostname: "build".into(),
             mounts: vec![],
             stdin: vec![],
+            gate: None,
             limits: limits(),
         }
     }

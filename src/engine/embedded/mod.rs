@@ -6,6 +6,7 @@ mod copy;
 mod image;
 mod metadata;
 mod mounts;
+mod network;
 mod order;
 mod run;
 mod stage;

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::path::Path;
 
+use super::network;
 use super::stage::{Build, Made, Stage};
 use crate::dockerfile::run::Program;
 use crate::engine::accounts::User;
@@ -14,6 +15,7 @@ use crate::engine::snapshot::{Packed, Record, Upper, pack};
 use crate::engine::tree::{Tree, clean, resolve};
 use crate::engine::watch::Watch;
 use crate::model::event::{Happening, Stream, Usage};
+use crate::model::ledger::Connection;
 use crate::model::limits::GIB;
 use crate::sandbox::spec::{Ending, Mount, Observer, Outcome, RunSpec, StepLimits, StepUsage};
 use crate::sandbox::{Sandbox, SandboxError};
@@ -65,6 +67,8 @@ impl Stage<'_> {
             .text(&cwd)
             // Where owners can't be set, a step may come to something else.
             .number(sandbox.ids().is_single().into());
+        let pass = self.pass(step)?;
+        network::file_under(&mut key, pass.as_ref());
         let key = key.finish();
         if let Some(record) = build.known(key) {
             return Ok(Made {
@@ -100,7 +104,7 @@ impl Stage<'_> {
             upper: upper.upper(),
             work: upper.work(),
             argv: order.argv.clone(),
-            env: self.run_env(order.env, &user),
+            env: network::environment(self.run_env(order.env, &user), pass.as_ref()),
             cwd,
             uid: user.uid,
             gid: user.gid,
@@ -108,6 +112,7 @@ impl Stage<'_> {
             hostname: HOSTNAME.into(),
             mounts,
             stdin: Vec::new(),
+            gate: pass,
             limits: StepLimits {
                 memory_bytes: limits.memory_bytes,
                 cpus: limits.cpus,
@@ -122,13 +127,14 @@ impl Stage<'_> {
             step: step.number,
             build,
             last: RefCell::default(),
+            network: network::Heard::default(),
         };
         let outcome = sandbox.run(&spec, &observer, watch.stop());
         let outcome = outcome.map_err(|e| sandbox_fault(e, &order.argv))?;
         drop((turn, scratch));
         observer.finish(&outcome);
         disk_has_room(&outcome, &upper.upper())?;
-        judge(&outcome, &order.argv, watch)?;
+        judge(&outcome, &order.argv, watch, observer.network.fault())?;
         let record = self.take(sandbox, &upper, &tree, &user)?;
         engine.snapshots.keep_step(key, &record)?;
         Ok(Made {
@@ -309,8 +315,16 @@ fn disk_has_room(outcome: &Outcome, upper: &Path) -> Result<(), Fault> {
 }
 
 /// What a step's end means for the build.
-fn judge(outcome: &Outcome, argv: &[String], watch: &Watch) -> Result<(), Fault> {
+fn judge(
+    outcome: &Outcome,
+    argv: &[String],
+    watch: &Watch,
+    turned_away: Option<Fault>,
+) -> Result<(), Fault> {
     let failed = |code: i32| {
+        if let Some(fault) = turned_away {
+            return fault;
+        }
         if let Some(host) = outcome.refused.first() {
             return Fault::input(format!("network disabled — connection refused to {host}")).help(
                 "put what the build downloads into the context, or ask for network with --requires-network",
@@ -360,6 +374,7 @@ struct Told<'a> {
     step: u32,
     build: &'a Build<'a>,
     last: RefCell<StepUsage>,
+    network: network::Heard,
 }
 
 impl Told<'_> {
@@ -403,6 +418,10 @@ impl Observer for Told<'_> {
             layer_bytes: watch.layer_bytes() + usage.disk_bytes,
             pids: usage.pids,
         }));
+    }
+
+    fn connection(&self, connection: &Connection) {
+        self.network.connection(self.build, connection);
     }
 
     fn refused(&self, host: &str) {

@@ -34,17 +34,19 @@ pub fn run(mut step: Step<'_>) -> Result<(), Fault> {
         rustix::io::write(door, b"0").at(|| "enter the step's cgroup".into())?;
     }
     let _ = kernel::new_session_keyring();
-    let refusing = network::refuse_everything()?;
+    let refusing = network::refuse_everything(step.order.gate)?;
     let packets = refusing.packets.iter();
     let sockets: Vec<BorrowedFd<'_>> = refusing
         .names
         .iter()
         .chain(packets.clone().map(|(_, socket)| socket))
+        .chain(&refusing.gate)
         .map(AsFd::as_fd)
         .collect();
     let report = Report::Network {
         names: refusing.names.is_some(),
         packets: packets.map(|(ear, _)| *ear).collect(),
+        gate: refusing.gate.is_some(),
         v6: refusing.v6,
     };
     wire::report(step.control, &report, &sockets).at(|| "report the network".into())?;

@@ -2,6 +2,7 @@
 //!
 //! So a connection to anywhere ends at once in "connection refused" instead of in a time-out, and the sockets that
 //! are made here tell the host process who was wanted: one takes the questions for names, the others hear the refusals.
+//! A step with a pass finds one more that listens: the gate.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -10,19 +11,21 @@ use std::os::fd::OwnedFd;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType};
 
 use super::fault::{At, Fault};
+use crate::sandbox::gate::PORT;
 use crate::sandbox::kernel;
 use crate::sandbox::refuse::packets::Ear;
 
-/// The sockets, as far as this host lets us have them.
+/// The sockets, as far as this host lets us have them; one for the gate only where there is to be one.
 pub struct Refusing {
     pub names: Option<OwnedFd>,
     pub packets: Vec<(Ear, OwnedFd)>,
+    pub gate: Option<OwnedFd>,
     /// Whether IPv6 is refused at once, too.
     pub v6: bool,
 }
 
 /// Sets up the network namespace that we are in.
-pub fn refuse_everything() -> Result<Refusing, Fault> {
+pub fn refuse_everything(gate: bool) -> Result<Refusing, Fault> {
     let doing = || "set up the network that refuses".to_owned();
     let kind = SocketType::RAW;
     let flags = SocketFlags::CLOEXEC;
@@ -46,6 +49,10 @@ pub fn refuse_everything() -> Result<Refusing, Fault> {
             .into_iter()
             .filter_map(|ear| Some((ear, listen(ear).ok()?)))
             .collect(),
+        gate: match gate {
+            true => Some(doorway().at(|| "open the network gate".to_owned())?),
+            false => None,
+        },
         v6,
     })
 }
@@ -55,6 +62,17 @@ fn names() -> rustix::io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, flags, None)?;
     rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 53))?;
+    Ok(socket)
+}
+
+/// A socket that listens where a granted step finds the gate. The host process takes what comes in: accepted from
+/// outside, a connection still ends in this namespace, and what answers it does not.
+fn doorway() -> rustix::io::Result<OwnedFd> {
+    const WAITING: i32 = 128;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, PORT))?;
+    rustix::net::listen(&socket, WAITING)?;
     Ok(socket)
 }
 

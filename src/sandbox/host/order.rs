@@ -64,6 +64,7 @@ pub fn order(sandbox: &Sandbox, spec: &RunSpec, doors: usize) -> RunOrder {
         groups: spec.groups.clone(),
         hostname: spec.hostname.clone(),
         mounts: spec.mounts.clone(),
+        gate: spec.gate.is_some(),
         limits: Limits {
             file_bytes: spec.limits.disk_bytes.saturating_add(FILE_SLACK),
             inodes: spec.limits.inodes,

@@ -18,6 +18,7 @@ use crate::model::event::{Cancel, Stream};
 use crate::sandbox::Sandbox;
 use crate::sandbox::cgroup::Group;
 use crate::sandbox::error::SandboxError;
+use crate::sandbox::gate::{Gate, Pass};
 use crate::sandbox::refuse::Refused;
 use crate::sandbox::refuse::packets::Ear;
 use crate::sandbox::spec::{Ending, Observer, Outcome, RunSpec, StepLimits, StepUsage};
@@ -74,6 +75,8 @@ pub fn run(
     let mut step = Step {
         sandbox,
         limits: &spec.limits,
+        pass: spec.gate.as_ref(),
+        gate: None,
         observer,
         inside,
         group,
@@ -109,6 +112,8 @@ pub fn run(
 struct Step<'a> {
     sandbox: &'a Sandbox,
     limits: &'a StepLimits,
+    pass: Option<&'a Pass>,
+    gate: Option<Gate>,
     observer: &'a dyn Observer,
     inside: Inside,
     group: Option<Group>,
@@ -242,11 +247,19 @@ impl Step<'_> {
                     self.strike();
                 }
             }
-            Report::Network { names, packets, v6 } => {
+            Report::Network {
+                names,
+                packets,
+                gate,
+                v6,
+            } => {
                 let mut descriptors = descriptors.into_iter();
                 self.names = if names { descriptors.next() } else { None };
-                self.packets = packets.into_iter().zip(descriptors).collect();
+                self.packets = packets.into_iter().zip(descriptors.by_ref()).collect();
                 self.v6 = v6;
+                if let (true, Some(pass), Some(listener)) = (gate, self.pass, descriptors.next()) {
+                    self.gate = Some(Gate::open(listener, pass)?);
+                }
             }
             Report::Ready => {
                 self.ready = true;
@@ -301,6 +314,9 @@ impl Step<'_> {
 
     /// Looks at what the kernel counted, and tells.
     fn look(&mut self) {
+        for connection in self.gate.iter().flat_map(Gate::news) {
+            self.observer.connection(&connection);
+        }
         let mut usage = StepUsage {
             memory_bytes: self.measure.memory_bytes,
             cpu: Duration::from_millis(self.measure.cpu_ms),
@@ -423,6 +439,9 @@ impl Step<'_> {
 
     /// Everybody is dead: says how it went.
     fn outcome(mut self) -> Result<Outcome, SandboxError> {
+        for connection in self.gate.take().map(Gate::close).unwrap_or_default() {
+            self.observer.connection(&connection);
+        }
         for index in 0..self.outputs.len() {
             while self.has_more(index) {
                 self.read_output(index);

@@ -48,6 +48,7 @@ impl Ground {
             pins: self.pins.clone(),
             limits: Limits::default(),
             no_cache: false,
+            network: None,
         }
     }
 

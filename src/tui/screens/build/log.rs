@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use crate::logs::sanitise_log;
 use crate::model::event::{Happening, StepOutcome, Stream};
+use crate::model::ledger::Passage;
 use crate::model::{Event, State};
-use crate::tui::figures::{count, took};
+use crate::tui::figures::{bytes, count, took};
 use crate::tui::theme::Role;
 
 /// Lines that are kept in memory.
@@ -166,6 +167,18 @@ fn shown(at: u64, event: &Event) -> Option<LogLine> {
                 Role::Bad,
             ),
         },
+        // What was turned away the step's log says already.
+        Happening::Connection(connection) if connection.verdict == Passage::Allowed => line(
+            Gutter::Word("net"),
+            clean(&format!(
+                "{}, {} up, {} down",
+                connection.target(),
+                bytes(connection.up),
+                bytes(connection.down)
+            )),
+            Role::Dim,
+        ),
+        Happening::Connection(_) => None,
         Happening::Scan { text } => line(Gutter::Word("scan"), clean(text), Role::Text),
         Happening::Sign { text } => line(Gutter::Word("sign"), clean(text), Role::Text),
         Happening::Result {

@@ -101,7 +101,7 @@ impl Progress {
                 layer_bytes: 0,
                 at,
             }),
-            Happening::Step { .. } | Happening::Log { .. } => {}
+            Happening::Step { .. } | Happening::Log { .. } | Happening::Connection(_) => {}
             Happening::StepEnd {
                 step,
                 outcome,
