@@ -126,7 +126,8 @@ pub fn set_mount_attributes(mount: impl AsFd, attributes: u64) -> io::Result<()>
 
 /// Closes every descriptor from `first` on.
 pub fn close_from(first: u32) -> io::Result<()> {
-    // SAFETY: the only caller is about to execve or exit and uses no descriptor from `first` on any more.
+    // SAFETY: the callers have one thread, and own nothing with a descriptor from `first` on: one is about to execve or
+    // exit, the other has just begun.
     let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
     check(answer)
 }

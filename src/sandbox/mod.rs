@@ -1,14 +1,14 @@
 //! Namespaces, limits, seccomp: where a RUN runs.
 //!
 //! ```text
-//! host process ──starts──► holder ──forks──► pid 1 ──forks──► payload
-//!   │ reads output,          │ user namespace,   │ overlay, /proc,     │ ids, capabilities,
-//!   │ answers names,         │ measures,         │ network that        │ seccomp, exec
-//!   │ judges                 │ kills on hang-up  │ refuses, reaps      │
+//! host process ──asks──► nursery ──forks──► holder ──forks──► pid 1 ──forks──► payload
+//!   │ reads output,       │ waits             │ user namespace,   │ overlay, /proc,     │ ids, capabilities,
+//!   │ answers names,                          │ measures,         │ network that        │ seccomp, exec
+//!   │ judges                                  │ kills on hang-up  │ refuses, reaps      │
 //! ```
 //!
-//! The host process starts its own program again ([`child`]) for each step, so that what enters the namespaces has one
-//! thread and an empty environment. Ids are shifted on disk: root inside is nobody on the host. Nothing in this room
+//! The host process starts its own program again ([`child`]), once, as the nursery that bears a child for each step
+//! and job, so that what enters the namespaces has one thread and an empty environment. Ids are shifted on disk: root inside is nobody on the host. Nothing in this room
 //! knows what a Dockerfile is.
 
 mod cgroup;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// How to open a [`Sandbox`](super::Sandbox).
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The program that calls [`child`](super::child) first thing; it is started again for the inside of each sandbox.
+    /// The program that calls [`child`](super::child) first thing; it is started again, once, for the inside of the sandbox.
     pub program: PathBuf,
     /// Whether cgroups may be used. Without, limits are watched.
     pub cgroups: bool,

@@ -84,6 +84,8 @@ pub struct WorkOrder {
 /// What the inside says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Report {
+    /// The inside was born, with this id; its pidfd comes along.
+    Started(u32),
     /// The user namespace is there: write its maps.
     Unshared,
     /// pid 1 was born, with this id outside; its pidfd comes along.

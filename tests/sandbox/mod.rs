@@ -6,5 +6,6 @@ mod ground;
 mod jobs;
 mod limits;
 mod network;
+mod nursery;
 mod orphans;
 mod steps;

@@ -43,6 +43,7 @@ impl Upper {
         let own = work.join("work");
         // Nobody may enter it.
         let _ = rustix::fs::chmod(&own, rustix::fs::Mode::RWXU);
+        let _ = fs::remove_file(own.join("incompat/volatile/dirty"));
         for folder in ["incompat/volatile", "incompat", ""] {
             let _ = fs::remove_dir(own.join(folder));
         }

@@ -1,8 +1,9 @@
 //! The inside: what this program does when it was started again as the inside of a sandbox.
 //!
-//! Three processes. The *holder* enters the user namespace, builds the stage, and stays outside of the step's process
-//! ids and cgroup: it watches the host process and the step, and kills the step when the host process goes. *pid 1*
-//! builds the root. Its child becomes the *payload*. None of them has a thread.
+//! The *nursery* waits for the host process's word and forks. For each step there are three more processes. The
+//! *holder* enters the user namespace, builds the stage, and stays outside of the step's process ids and cgroup: it
+//! watches the host process and the step, and kills the step when the host process goes. *pid 1* builds the root. Its
+//! child becomes the *payload*. None of them has a thread.
 
 mod device;
 mod fault;
@@ -11,6 +12,7 @@ mod init;
 mod measure;
 mod mounts;
 mod network;
+mod nursery;
 mod payload;
 mod root;
 mod skeleton;
@@ -39,6 +41,14 @@ pub fn child(jobs: &[(&str, Job)]) -> Option<i32> {
             return Some(2);
         }
     };
+    let control = match nursery::bear(control) {
+        Ok(Some(control)) => control,
+        Ok(None) => return Some(0),
+        Err(error) => {
+            eprintln!("{NAME}: {error}");
+            return Some(1);
+        }
+    };
     Some(match serve(&control, jobs) {
         Ok(()) => 0,
         Err(fault) => {
@@ -48,8 +58,10 @@ pub fn child(jobs: &[(&str, Job)]) -> Option<i32> {
     })
 }
 
-/// The socket to the host process comes as standard input; puts it aside and /dev/null in its place.
+/// The socket to the host process comes as standard input; puts it aside and /dev/null in its place. Lets go of
+/// everything else: what the host process got from whoever started it may be open here, too.
 fn take_control() -> std::io::Result<OwnedFd> {
+    super::kernel::close_from(3)?;
     let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
     rustix::net::sockopt::socket_type(&control)?;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;

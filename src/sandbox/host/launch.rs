@@ -1,16 +1,16 @@
-//! Starting the inside: this program again, with an empty environment and one socket.
+//! Starting the inside: a child of the nursery, which is this program again, with an empty environment and one socket.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{MemfdFlags, SealFlags};
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use rustix::process::Signal;
 
+use super::nursery::Nursery;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::wire::{self, NAME, Report};
 
@@ -20,6 +20,7 @@ pub struct Program {
     path: PathBuf,
     /// A copy that nobody can write to.
     sealed: Option<Arc<OwnedFd>>,
+    nursery: Arc<Mutex<Option<Arc<Nursery>>>>,
 }
 
 impl Program {
@@ -36,6 +37,7 @@ impl Program {
             return Ok(Self {
                 path: path.to_owned(),
                 sealed: None,
+                nursery: Arc::default(),
             });
         }
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
@@ -48,6 +50,7 @@ impl Program {
         Ok(Self {
             path: path.to_owned(),
             sealed: Some(Arc::new(copy.into())),
+            nursery: Arc::default(),
         })
     }
 
@@ -63,41 +66,66 @@ impl Program {
         )
     }
 
-    /// Starts it. What it prints goes to `stdout` and `stderr`.
-    pub fn start(&self, stdout: Stdio, stderr: Stdio) -> Result<Inside, SandboxError> {
-        let (ours, theirs) = rustix::net::socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )
-        .map_err(SandboxError::sys("make a socket"))?;
-        let child = Command::new(self.path())
-            .arg0(NAME)
-            // No program that does not know what it is (a test's own binary) takes this for a call.
-            .arg("--inside")
-            .env_clear()
-            .stdin(theirs)
-            .stdout(stdout)
-            .stderr(stderr)
-            .spawn()
-            .map_err(SandboxError::host(format!("start {}", self.path.display())))?;
-        Ok(Inside {
-            child,
-            control: Some(ours),
+    /// Starts the inside. What it prints goes to `stdout`, or nowhere, and to `stderr`.
+    pub fn start(
+        &self,
+        stdout: Option<BorrowedFd<'_>>,
+        stderr: BorrowedFd<'_>,
+    ) -> Result<Inside, SandboxError> {
+        let mut said = String::new();
+        // If somebody killed the nursery, there is a new one.
+        for _ in 0..2 {
+            let nursery = self.nursery()?;
+            if let Some(inside) = nursery.bear(stdout, stderr)? {
+                return Ok(inside);
+            }
+            said = nursery.last_words();
+            self.forget(&nursery);
+        }
+        Err(SandboxError::Inside {
+            doing: format!("start {}", self.path.display()),
+            reason: if said.is_empty() {
+                "it ended without an answer".into()
+            } else {
+                said
+            },
         })
+    }
+
+    fn nursery(&self) -> Result<Arc<Nursery>, SandboxError> {
+        let mut current = self.nursery.lock().unwrap_or_else(PoisonError::into_inner);
+        let nursery = match current.take() {
+            Some(nursery) => nursery,
+            None => Arc::new(Nursery::start(&self.path())?),
+        };
+        Ok(Arc::clone(current.insert(nursery)))
+    }
+
+    fn forget(&self, nursery: &Arc<Nursery>) {
+        let mut current = self.nursery.lock().unwrap_or_else(PoisonError::into_inner);
+        current.take_if(|known| Arc::ptr_eq(known, nursery));
     }
 }
 
 /// The inside, seen from here. Dropped, it is gone.
 pub struct Inside {
-    child: Child,
+    pid: u32,
+    pidfd: OwnedFd,
     control: Option<OwnedFd>,
 }
 
 impl Inside {
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    /// The process with this number, held by this descriptor, at the other end of this socket.
+    pub const fn new(pid: u32, pidfd: OwnedFd, control: OwnedFd) -> Self {
+        Self {
+            pid,
+            pidfd,
+            control: Some(control),
+        }
+    }
+
+    pub const fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// The socket to it.
@@ -118,8 +146,13 @@ impl Inside {
 
     /// The next report; `None` at the end.
     pub fn receive(&self) -> Result<Option<(Report, Vec<OwnedFd>)>, SandboxError> {
+        Self::listen(self.control()?)
+    }
+
+    /// The next report on the socket of an inside that may not be there yet.
+    pub fn listen(control: impl AsFd) -> Result<Option<(Report, Vec<OwnedFd>)>, SandboxError> {
         let listening = || SandboxError::host("listen to the inside");
-        match wire::receive(self.control()?) {
+        match wire::receive(control) {
             Ok(None) => Ok(None),
             // It went without reading what we sent.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(None),
@@ -134,14 +167,16 @@ impl Inside {
     }
 
     /// Kills the process itself. (A step's processes go by the hang-up.)
-    pub fn kill(&mut self) {
-        let _ = self.child.kill();
+    pub fn kill(&self) {
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
     }
 
     /// Hangs up, and waits until it is gone with everything in it.
-    pub fn end(&mut self) -> io::Result<std::process::ExitStatus> {
+    pub fn end(&mut self) -> io::Result<()> {
         self.control = None;
-        self.child.wait()
+        let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, None))?;
+        Ok(())
     }
 }
 

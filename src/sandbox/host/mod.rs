@@ -3,6 +3,7 @@
 pub mod launch;
 pub mod lines;
 pub mod maps;
+pub mod nursery;
 pub mod order;
 pub mod run;
 pub mod work;

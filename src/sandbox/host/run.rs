@@ -2,7 +2,6 @@
 //! it has had enough.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -60,7 +59,9 @@ pub fn run(
     let (err_read, err_write) = pipe()?;
     let inside = sandbox
         .program()
-        .start(Stdio::from(out_write), Stdio::from(err_write))?;
+        .start(Some(out_write.as_fd()), err_write.as_fd())?;
+    // They must end with the step.
+    drop((out_write, err_write));
     let descriptors: Vec<BorrowedFd<'_>> = [&order]
         .into_iter()
         .chain(&doors)
@@ -280,7 +281,7 @@ impl Step<'_> {
                 self.failure
                     .get_or_insert(SandboxError::Inside { doing, reason });
             }
-            Report::Done => {}
+            Report::Done | Report::Started(_) => {}
         }
         Ok(true)
     }

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -40,11 +39,11 @@ pub fn work(sandbox: &Sandbox, work: Work<'_>, cancel: &Cancel) -> Result<Vec<u8
         .map_err(SandboxError::host("copy a descriptor"))?;
 
     let (stdout, from_job, output) = match work.output {
-        Output::Discard => (Stdio::null(), None, None),
-        Output::File(file) => (Stdio::from(file), None, None),
+        Output::Discard => (None, None, None),
+        Output::File(file) => (Some(OwnedFd::from(file)), None, None),
         Output::Writer(writer) => {
             let (read, write) = pipe()?;
-            (Stdio::from(write), Some(read), Some(writer))
+            (Some(write), Some(read), Some(writer))
         }
     };
     let (input_end, to_job, reader) = match work.input {
@@ -55,7 +54,10 @@ pub fn work(sandbox: &Sandbox, work: Work<'_>, cancel: &Cancel) -> Result<Vec<u8
             (Some(read), Some(write), Some(reader))
         }
     };
-    let mut inside = sandbox.program().start(stdout, stderr.into())?;
+    let mut inside = sandbox
+        .program()
+        .start(stdout.as_ref().map(AsFd::as_fd), stderr.as_fd())?;
+    drop((stdout, stderr));
     let descriptors: Vec<BorrowedFd<'_>> = [
         Some(order.as_fd()),
         Some(answer.as_fd()),
