@@ -8,7 +8,7 @@ use std::path::Path;
 use super::contents::{Contents, merge};
 use super::error::CatalogError;
 use crate::durable::{self, folder_of};
-use crate::oci::{Index, MANIFEST_LIMIT, Store};
+use crate::oci::{self, Index, MANIFEST_LIMIT, Store};
 
 /// What stands in `oci-layout`.
 pub const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
@@ -83,34 +83,51 @@ fn add(
         });
     }
     let mut index = Index::parse(&fs::read(&path).map_err(CatalogError::io(&path))?)?;
+    let before = index.clone();
     merge(&mut index, new);
     blobs(store, contents, folder)?;
+    if index == before {
+        return Ok(());
+    }
     place(folder, "index.json", &index.to_bytes()?)
 }
 
+/// Brings the blobs that are not there yet. What the store can share takes no time and no room; the rest is copied, and
+/// checked on the way.
 fn blobs(store: &Store, contents: &Contents<'_>, folder: &Path) -> Result<(), CatalogError> {
     let blobs = folder.join("blobs/sha256");
     fs::create_dir_all(&blobs).map_err(CatalogError::io(&blobs))?;
+    let mut came = false;
     for (digest, size) in contents.blobs() {
         let path = blobs.join(digest.hex());
-        if fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() == size) {
+        if oci::holds(&path, digest, size) {
             continue;
         }
-        let mut blob = store.open_blob(digest)?;
-        put(&blobs, &path, &mut blob)?;
+        came = true;
+        // A second name never replaces a file; a copy that is put aside and renamed does.
+        if !store.share(digest, size, &path)? {
+            let mut blob = store.open_blob(digest)?;
+            put(&blobs, &path, &mut blob, oci::seal)?;
+        }
     }
-    sync(&blobs)
+    if came { sync(&blobs) } else { Ok(()) }
 }
 
 fn place(folder: &Path, name: &str, mut content: &[u8]) -> Result<(), CatalogError> {
-    put(folder, &folder.join(name), &mut content)?;
+    put(folder, &folder.join(name), &mut content, |_| Ok(()))?;
     sync(folder)
 }
 
-fn put(folder: &Path, path: &Path, content: &mut dyn io::Read) -> Result<(), CatalogError> {
+fn put(
+    folder: &Path,
+    path: &Path,
+    content: &mut dyn io::Read,
+    mark: impl Fn(&File) -> io::Result<()>,
+) -> Result<(), CatalogError> {
     let mut put = || -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         io::copy(content, &mut file)?;
+        mark(file.as_file())?;
         durable::settle(file, path, 0o644)
     };
     put().map_err(CatalogError::io(path))

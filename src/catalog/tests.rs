@@ -158,6 +158,35 @@ fn an_image_is_added_to_a_layout_and_replaces_its_own_name() {
 }
 
 #[test]
+fn a_blob_of_a_layout_that_somebody_wrote_to_goes_nowhere_else() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = Bench::new();
+    bench.export("oci", "out:v1").unwrap();
+    let layer = bench.store.manifest(bench.image).unwrap().layers[0].clone();
+    let path = bench.path("out/blobs/sha256").join(layer.digest.hex());
+    let whole = std::fs::read(&path).unwrap();
+    let mut damaged = whole.clone();
+    damaged[12] ^= 1;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::write(&path, damaged).unwrap();
+    if bench.store.is_whole(layer.digest, layer.size) {
+        // The two share nothing that can be written to.
+        bench.export("oci", "new:v1").unwrap();
+    } else {
+        for name in ["out:v1", "new:v1"] {
+            let refused = bench.refused("oci", name);
+            assert!(refused.contains(&layer.digest.hex()), "{refused}");
+        }
+        assert!(!bench.path("new").exists());
+        let mut again = bench.store.writer().unwrap();
+        again.write_all(&whole).unwrap();
+        again.commit_as(layer.digest).unwrap();
+    }
+    bench.export("oci", "out:v1").unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), whole);
+}
+
+#[test]
 fn an_empty_folder_is_used_and_any_other_left_alone() {
     let bench = Bench::new();
     std::fs::create_dir(bench.path("empty")).unwrap();

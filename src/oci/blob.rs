@@ -70,6 +70,7 @@ impl BlobWriter {
 
     fn place(self, digest: Digest) -> Result<(Digest, u64), OciError> {
         let path = self.store.path(digest);
+        super::seal::seal(self.file.as_file()).map_err(OciError::io("write", &path))?;
         // Over whatever stands there: the same bytes, or a damaged file that this mends.
         durable::settle(self.file, &path, 0o444).map_err(OciError::io("write", &path))?;
         self.store.sync_blobs()?;
@@ -119,6 +120,14 @@ impl VerifiedReader {
     /// The length of the blob's file when it was opened.
     pub const fn size(&self) -> u64 {
         self.size
+    }
+
+    pub(super) const fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub(super) fn metadata(&self) -> io::Result<std::fs::Metadata> {
+        self.file.metadata()
     }
 
     /// Whether the end was reached and the digest was right.

@@ -15,6 +15,7 @@ mod location;
 mod manifest;
 pub mod media;
 pub mod registry;
+mod seal;
 mod store;
 mod tarball;
 
@@ -24,6 +25,7 @@ pub use error::OciError;
 pub use layer::{Compression, LayerReader, LayerWriter, WrittenLayer};
 pub use location::{InvalidLocation, Location, Selector};
 pub use manifest::{Descriptor, DescriptorPlatform, Index, Manifest};
+pub use seal::{holds, seal};
 pub use store::{CONFIG_LIMIT, MANIFEST_LIMIT, Store};
 pub use tarball::{TarEntry, TarKind, TarReader};
 

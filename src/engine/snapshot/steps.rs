@@ -44,10 +44,8 @@ impl Snapshots {
         if found.seal != seal(key, layer.as_ref()) {
             return None;
         }
-        let there = |layer: &Layer| {
-            let size = fs::metadata(store.path(layer.descriptor.digest)).map(|m| m.len());
-            size.is_ok_and(|size| size == layer.descriptor.size)
-        };
+        // A damaged layer is made again, over the damaged one.
+        let there = |layer: &Layer| store.is_whole(layer.descriptor.digest, layer.descriptor.size);
         layer.as_ref().is_none_or(there).then_some(Record { layer })
     }
 
