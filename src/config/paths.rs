@@ -131,6 +131,11 @@ impl Paths {
         self.state.join("snapshots")
     }
 
+    /// What was read of contexts, by what the kernel says of their files: a cache.
+    pub fn digests(&self) -> PathBuf {
+        self.snapshots().join("digests")
+    }
+
     /// Spools of builds.
     pub fn logs(&self) -> PathBuf {
         self.state.join("logs")

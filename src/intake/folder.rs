@@ -2,18 +2,20 @@
 //!
 //! Every name is opened below the folder without following a link: nobody can swap one in meanwhile.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
+use super::digests::Digests;
 use super::error::{Fault, IntakeError, shown};
 use super::ignore::{self, Ignore, Trail, Verdict};
 use super::rules::{self, Ledger};
+use crate::model::Digest;
 use crate::model::context::{ContextEntry, ContextSource, EntryKind};
 use crate::model::limits::ContextLimits;
 
@@ -23,20 +25,24 @@ pub struct DirContext {
     root: OwnedFd,
     entries: Vec<ContextEntry>,
     marks: Vec<Mark>,
+    digests: Option<Digests>,
 }
 
 /// What tells a file from another, and from itself after a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
+pub(super) struct Mark {
     device: u64,
     inode: u64,
     size: i64,
     modified: (i64, i64),
-    changed: (i64, i64),
+    pub(super) changed: (i64, i64),
 }
 
 impl Mark {
-    fn of(stat: &Stat) -> Self {
+    /// As many bytes as [`write`](Self::write) writes.
+    pub(super) const BYTES: usize = 7 * 8;
+
+    pub(super) fn of(stat: &Stat) -> Self {
         // The widths differ between processors; none of them loses bits here.
         #[expect(clippy::unnecessary_cast, reason = "not on every processor")]
         Self {
@@ -46,6 +52,37 @@ impl Mark {
             modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
             changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
         }
+    }
+
+    /// Where it is: no two files have the same place at the same time.
+    pub(super) const fn place(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.extend(self.device.to_le_bytes());
+        out.extend(self.inode.to_le_bytes());
+        for number in [
+            self.size,
+            self.modified.0,
+            self.modified.1,
+            self.changed.0,
+            self.changed.1,
+        ] {
+            out.extend(number.to_le_bytes());
+        }
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let eight = |at: usize| bytes.get(at * 8..)?.first_chunk::<8>();
+        let signed = |at: usize| eight(at).map(|b| i64::from_le_bytes(*b));
+        Some(Self {
+            device: eight(0).map(|b| u64::from_le_bytes(*b))?,
+            inode: eight(1).map(|b| u64::from_le_bytes(*b))?,
+            size: signed(2)?,
+            modified: (signed(3)?, signed(4)?),
+            changed: (signed(5)?, signed(6)?),
+        })
     }
 }
 
@@ -67,8 +104,8 @@ impl DirContext {
             limits,
             ledger: Ledger::new(limits),
             trail: Trail::new(ignore),
-            found: BTreeMap::new(),
-            passed: BTreeMap::new(),
+            found: Vec::new(),
+            passed: Vec::new(),
             pending: Vec::new(),
         };
         let (entries, marks) = walk.run()?;
@@ -76,13 +113,63 @@ impl DirContext {
             root,
             entries,
             marks,
+            digests: None,
         })
+    }
+
+    /// Remembers in `folder` what its files hold, so that the next time only those are read that were written since. A
+    /// folder of another user, or on a file system whose times are not the kernel's own, is not remembered.
+    #[must_use]
+    pub fn remembered_in(mut self, folder: &Path) -> Self {
+        self.digests = Digests::open(folder, &self.root, &self.marks);
+        self
+    }
+
+    /// Writes down what was read of it since it was listed.
+    pub fn remember(&self) {
+        if let Some(digests) = &self.digests {
+            digests.keep(&self.marks);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn remembered_with_grain(
+        mut self,
+        folder: &Path,
+        grain: std::time::Duration,
+    ) -> Self {
+        let root = rustix::fs::fstat(&self.root).unwrap();
+        self.digests = Some(Digests::with_grain(folder, &root, &self.marks, grain));
+        self
     }
 }
 
 impl ContextSource for DirContext {
     fn entries(&self) -> &[ContextEntry] {
         &self.entries
+    }
+
+    fn file_digest(
+        &self,
+        index: usize,
+        read: &mut dyn FnMut(&mut dyn Read) -> io::Result<Digest>,
+    ) -> io::Result<Digest> {
+        let began = SystemTime::now();
+        let digest = read(&mut *self.open(index)?)?;
+        if let (Some(digests), Some(mark)) = (&self.digests, self.marks.get(index)) {
+            digests.learn(index, mark, began, digest);
+        }
+        Ok(digest)
+    }
+
+    fn known_digest(&self, index: usize) -> Option<Digest> {
+        self.digests.as_ref()?.get(index)
+    }
+
+    fn doubt(&self, index: usize) {
+        if let Some(digests) = &self.digests {
+            digests.doubt(index);
+        }
     }
 
     fn open(&self, index: usize) -> io::Result<Box<dyn Read + Send + '_>> {
@@ -208,16 +295,16 @@ pub(super) fn ignore_from(name: &'static str, bytes: &[u8]) -> Result<Ignore, In
     Ignore::parse(name, bytes)
 }
 
-type Found = (EntryKind, u32, Mark);
+type Found = (ContextEntry, Mark);
 
 struct Walk<'a> {
     root: BorrowedFd<'a>,
     limits: &'a ContextLimits,
     ledger: Ledger<'a>,
     trail: Trail,
-    found: BTreeMap<String, Found>,
+    found: Vec<Found>,
     /// Excluded folders that were walked for what may return below them.
-    passed: BTreeMap<String, (u32, Mark)>,
+    passed: Vec<(String, u32, Mark)>,
     /// Folders still to be walked; the last one first, so that all below a folder comes before its neighbours.
     pending: Vec<(String, u32, Mark)>,
 }
@@ -235,36 +322,48 @@ impl Walk<'_> {
                 Verdict::Out => {
                     self.list(&path)?;
                     // It may have come in with something below it only later; so it is looked at in `keep`.
-                    self.passed.insert(path, (mode, mark));
+                    self.passed.push((path, mode, mark));
                 }
                 Verdict::OutWhole => {}
             }
         }
+        self.sort();
         self.bring_parents()?;
-        let pair = |(path, (kind, mode, mark))| (ContextEntry { path, kind, mode }, mark);
-        Ok(self.found.into_iter().map(pair).unzip())
+        Ok(self.found.into_iter().unzip())
+    }
+
+    fn sort(&mut self) {
+        // What one folder gives is often in order already, which this sort makes use of.
+        self.found.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+        // A folder that is written to while it is listed may give a name twice.
+        self.found.dedup_by(|(a, _), (b, _)| a.path == b.path);
     }
 
     /// Excluded folders come in, as they are, when something below them does.
     fn bring_parents(&mut self) -> Result<(), IntakeError> {
-        let passed = std::mem::take(&mut self.passed);
-        for (path, (mode, mark)) in passed {
+        let mut passed = std::mem::take(&mut self.passed);
+        passed.sort_by(|a, b| a.0.cmp(&b.0));
+        let count = self.found.len();
+        for (path, mode, mark) in passed {
             let below = format!("{path}/");
-            let holds = self
-                .found
-                .range(below.clone()..)
-                .next()
-                .is_some_and(|(found, _)| found.starts_with(&below));
+            let sorted = &self.found[..count];
+            let at = sorted.partition_point(|(found, _)| found.path < below);
+            let holds = sorted
+                .get(at)
+                .is_some_and(|(found, _)| found.path.starts_with(&below));
             if holds {
                 self.ledger.count(&path, 0)?;
                 self.keep(path, EntryKind::Directory, mode, mark);
             }
         }
+        if self.found.len() > count {
+            self.sort();
+        }
         Ok(())
     }
 
     fn keep(&mut self, path: String, kind: EntryKind, mode: u32, mark: Mark) {
-        self.found.insert(path, (kind, mode, mark));
+        self.found.push((ContextEntry { path, kind, mode }, mark));
     }
 
     /// Takes in the files and links of one folder, and puts its folders among those to be walked.
@@ -278,11 +377,7 @@ impl Walk<'_> {
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
             }
-            let raw = match folder {
-                "" => name.to_bytes().to_vec(),
-                folder => [folder.as_bytes(), b"/", name.to_bytes()].concat(),
-            };
-            let path = rules::path(&raw, self.limits)?;
+            let path = rules::below(folder, name.to_bytes(), self.limits)?;
             let stat = rustix::fs::statat(&opened, name, AtFlags::SYMLINK_NOFOLLOW)
                 .map_err(|e| gone(&path, e))?;
             let kind = FileType::from_raw_mode(stat.st_mode);

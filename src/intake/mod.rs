@@ -9,6 +9,7 @@
 mod archive;
 mod canonical;
 mod detect;
+mod digests;
 mod error;
 mod folder;
 mod ignore;

@@ -34,6 +34,32 @@ pub(super) fn path(raw: &[u8], limits: &ContextLimits) -> Result<String, IntakeE
     Ok(clean)
 }
 
+/// The path of what is called `name` in `folder`, which has been looked at before; a name that a file system gave has
+/// no slash in it.
+///
+/// # Errors
+/// If it is no text, or the path is too long.
+pub(super) fn below(
+    folder: &str,
+    name: &[u8],
+    limits: &ContextLimits,
+) -> Result<String, IntakeError> {
+    let length = folder.len() + 1 + name.len();
+    let plain = std::str::from_utf8(name).is_ok_and(|n| !n.is_empty() && !n.contains(['/', '\0']));
+    if folder.is_empty() || !plain || name.len() > NAME_LIMIT || length as u64 > limits.path_bytes {
+        let raw = match folder {
+            "" => name.to_vec(),
+            folder => [folder.as_bytes(), b"/", name].concat(),
+        };
+        return path(&raw, limits);
+    }
+    let mut path = String::with_capacity(length);
+    path.push_str(folder);
+    path.push('/');
+    path.push_str(&String::from_utf8_lossy(name));
+    Ok(path)
+}
+
 /// `text` without `.` and empty parts.
 fn inside(text: &str) -> Result<String, Fault> {
     if text.starts_with('/') {

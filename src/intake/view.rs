@@ -48,6 +48,21 @@ impl<C: ContextSource> BuildView<C> {
         }
         Ok(Self { context, left })
     }
+
+    /// The whole context, with what is hidden here.
+    pub const fn whole(&self) -> &C {
+        &self.context
+    }
+
+    fn place(&self, index: usize) -> io::Result<usize> {
+        match &self.left {
+            Some((_, places)) => places
+                .get(index)
+                .copied()
+                .ok_or_else(|| io::ErrorKind::NotFound.into()),
+            None => Ok(index),
+        }
+    }
 }
 
 impl<C: ContextSource> ContextSource for BuildView<C> {
@@ -58,11 +73,25 @@ impl<C: ContextSource> ContextSource for BuildView<C> {
     }
 
     fn open(&self, index: usize) -> io::Result<Box<dyn Read + Send + '_>> {
-        let index = match &self.left {
-            Some((_, places)) => *places.get(index).ok_or(io::ErrorKind::NotFound)?,
-            None => index,
-        };
-        self.context.open(index)
+        self.context.open(self.place(index)?)
+    }
+
+    fn file_digest(
+        &self,
+        index: usize,
+        read: &mut dyn FnMut(&mut dyn Read) -> io::Result<Digest>,
+    ) -> io::Result<Digest> {
+        self.context.file_digest(self.place(index)?, read)
+    }
+
+    fn known_digest(&self, index: usize) -> Option<Digest> {
+        self.context.known_digest(self.place(index).ok()?)
+    }
+
+    fn doubt(&self, index: usize) {
+        if let Ok(index) = self.place(index) {
+            self.context.doubt(index);
+        }
     }
 
     fn digest(&self) -> Option<Digest> {

@@ -109,6 +109,10 @@ impl Site {
         }
         let limits = &self.policy().context;
         let context = DirContext::open(&build.context, limits).map_err(SiteError::from)?;
+        let context = match build.no_cache {
+            true => context,
+            false => context.remembered_in(&self.paths().digests()),
+        };
         let read = match &build.file {
             Some(file) => read_file(file, limits.dockerfile_bytes)?,
             None => self.read_dockerfile(&context, "Dockerfile")?,
@@ -137,10 +141,11 @@ impl Site {
             Ok(file) => self.pins(file, &build.build_args)?,
             Err(_) => Vec::new(),
         };
+        let view = Arc::new(BuildView::new(context)?);
         let request = BuildRequest {
             dockerfile: &read.bytes,
             dockerfile_name: &read.name,
-            context: Arc::new(BuildView::new(context)?),
+            context: view.clone(),
             build_args: build.build_args.clone(),
             target: build.target.clone(),
             platform,
@@ -152,7 +157,10 @@ impl Site {
             no_cache: build.no_cache,
             network: self.keeper(&build.network, "local")?,
         };
-        let built = self.engine()?.build(&request, recorder, cancel)?;
+        let built = self.late_engine()?.build(&request, recorder, cancel);
+        // What was read counts also where the build failed.
+        view.whole().remember();
+        let built = built?;
         if let Some(destination) = &build.output {
             self.write_out(
                 &Item {

@@ -25,10 +25,14 @@ const FEW: usize = 8;
 /// # Errors
 /// If it is not there any more.
 pub fn open(context: &dyn ContextSource, index: usize) -> Result<Box<dyn Read + Send + '_>, Fault> {
-    context.open(index).map_err(|e| {
-        Fault::input(format!("/{}: {e}", context.entries()[index].path))
-            .help("the context changed or can't be read")
-    })
+    context
+        .open(index)
+        .map_err(|e| unreadable(context, index, &e))
+}
+
+fn unreadable(context: &dyn ContextSource, index: usize, error: &io::Error) -> Fault {
+    Fault::input(format!("/{}: {error}", context.entries()[index].path))
+        .help("the context changed or can't be read")
 }
 
 impl Build<'_> {
@@ -59,20 +63,25 @@ impl Build<'_> {
         let nodes = selected
             .iter()
             .flat_map(|s| s.content.iter().map(|p| &p.node).chain([&s.node]));
-        let indexes: BTreeSet<usize> = nodes
-            .filter_map(|node| match &node.kind {
-                SourceKind::File {
-                    content: Content::Context(index),
-                    ..
-                } => Some(*index),
-                _ => None,
-            })
-            .collect();
+        let mut known = HashMap::new();
+        let mut indexes = BTreeSet::new();
+        for node in nodes {
+            if let SourceKind::File {
+                content: Content::Context(index),
+                ..
+            } = &node.kind
+            {
+                match self.request.context.known_digest(*index) {
+                    Some(digest) => drop(known.insert(*index, digest)),
+                    None => drop(indexes.insert(*index)),
+                }
+            }
+        }
         let indexes: Vec<usize> = indexes.into_iter().collect();
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = cores.min(THREADS).min(indexes.len() / FEW + 1);
         let next = AtomicUsize::new(0);
-        let found = Mutex::new(HashMap::with_capacity(indexes.len()));
+        let found = Mutex::new(known);
         let work = || -> Result<(), Fault> {
             let mut own = Vec::new();
             let mut buffer = vec![0; 128 << 10];
@@ -104,20 +113,19 @@ impl Build<'_> {
     fn digest(&self, index: usize, buffer: &mut [u8]) -> Result<Digest, Fault> {
         self.watch.check()?;
         let context = &*self.request.context;
-        let mut file = self.watch.reader(open(context, index)?);
-        let mut hasher = Sha256::new();
-        loop {
-            match file.read(buffer) {
-                Ok(0) => return Ok(Digest::from_bytes(hasher.finalize().into())),
-                Ok(n) => hasher.update(&buffer[..n]),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => {
-                    return Err(Fault::from_io(e, |e| {
-                        Fault::input(format!("/{}: {e}", context.entries()[index].path))
-                    }));
+        let found = context.file_digest(index, &mut |file| {
+            let mut file = self.watch.reader(file);
+            let mut hasher = Sha256::new();
+            loop {
+                match file.read(buffer) {
+                    Ok(0) => return Ok(Digest::from_bytes(hasher.finalize().into())),
+                    Ok(n) => hasher.update(&buffer[..n]),
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(e),
                 }
             }
-        }
+        });
+        found.map_err(|e| Fault::from_io(e, |e| unreadable(context, index, &e)))
     }
 
     /// Reads contents out of a layer, one after the other as they stand in it: offset, size and digest of each.

@@ -228,7 +228,10 @@ impl Stage<'_> {
             && (expected != found || more(&mut content))
         {
             let shown = match &entry.content {
-                Some(Content::Context(index)) => context.entries()[*index].path.clone(),
+                Some(Content::Context(index)) => {
+                    context.doubt(*index);
+                    context.entries()[*index].path.clone()
+                }
                 _ => String::from_utf8_lossy(path).into_owned(),
             };
             return Err(

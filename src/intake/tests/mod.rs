@@ -2,6 +2,7 @@
 
 mod agreement;
 mod archives;
+mod digests;
 mod folders;
 mod kept;
 
