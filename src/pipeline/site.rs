@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::attest::SigningKey;
 use crate::config::Paths;
-use crate::engine::embedded::Embedded;
+use crate::engine::embedded::{Embedded, Late};
 use crate::model::{Actor, Clock, Policy, SystemClock};
 use crate::sandbox::{self, Sandbox};
 use crate::store::Queue;
@@ -143,6 +143,22 @@ impl Site {
         };
         let opened = Sandbox::open(settings).map_err(SiteError::host)?;
         Ok(self.inner.sandbox.get_or_init(|| opened).clone())
+    }
+
+    /// The engine of this site, whose sandbox is looked for when the first step has to run: where every step is known
+    /// already, none is needed.
+    ///
+    /// # Errors
+    /// If the host can't hold the limits that the policy demands.
+    pub fn late_engine(&self) -> Result<Embedded, SiteError> {
+        if self.policy().sandbox.require_kernel_limits {
+            return self.engine();
+        }
+        let site = self.clone();
+        let open = move || site.sandbox().map_err(|e| e.failure.message);
+        let store = self.store().clone();
+        let snapshots = self.paths().snapshots();
+        Ok(Embedded::with_late(store, &snapshots, Late::new(open))?)
     }
 
     /// The engine of this site.

@@ -4,6 +4,7 @@ mod board;
 mod contents;
 mod copy;
 mod image;
+mod late;
 mod metadata;
 mod mounts;
 mod network;
@@ -28,6 +29,8 @@ use crate::model::{Digest, Failure};
 use crate::oci::{Manifest, OciError, Store};
 use crate::sandbox::Sandbox;
 
+pub use late::Late;
+
 use board::Board;
 use image::StageImage;
 use stage::Build;
@@ -37,7 +40,7 @@ use stage::Build;
 pub struct Embedded {
     store: Store,
     snapshots: Snapshots,
-    sandbox: Option<Sandbox>,
+    sandbox: Late,
 }
 
 impl Embedded {
@@ -46,7 +49,15 @@ impl Embedded {
     /// # Errors
     /// If the host refuses.
     pub fn new(store: Store, snapshots: &Path, sandbox: Sandbox) -> Result<Self, BuildError> {
-        Self::open(store, snapshots, Some(sandbox))
+        Self::open(store, snapshots, sandbox.into())
+    }
+
+    /// An engine whose sandbox is opened when the first step has to run.
+    ///
+    /// # Errors
+    /// If the host refuses.
+    pub fn with_late(store: Store, snapshots: &Path, sandbox: Late) -> Result<Self, BuildError> {
+        Self::open(store, snapshots, sandbox)
     }
 
     /// An engine for a host that can't sandbox: it builds everything but RUN.
@@ -54,10 +65,10 @@ impl Embedded {
     /// # Errors
     /// If the host refuses.
     pub fn without_sandbox(store: Store, snapshots: &Path) -> Result<Self, BuildError> {
-        Self::open(store, snapshots, None)
+        Self::open(store, snapshots, Late::none())
     }
 
-    fn open(store: Store, snapshots: &Path, sandbox: Option<Sandbox>) -> Result<Self, BuildError> {
+    fn open(store: Store, snapshots: &Path, sandbox: Late) -> Result<Self, BuildError> {
         let snapshots = Snapshots::open(snapshots).map_err(build_error)?;
         let engine = Self {
             store,
@@ -71,7 +82,7 @@ impl Embedded {
     /// Removes what dead processes left half done. That it can't is no reason to refuse work.
     fn sweep(&self) {
         for folder in self.snapshots.abandoned() {
-            if let Some(sandbox) = &self.sandbox {
+            if let Ok(sandbox) = self.sandbox.get() {
                 for part in ["made/work", "made/fs"] {
                     let _ = sandbox.remove_folder(&folder.join(part));
                 }

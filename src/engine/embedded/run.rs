@@ -41,9 +41,6 @@ impl Stage<'_> {
     pub fn run(&mut self, step: &PlannedStep) -> Result<Made, Fault> {
         let order = self.run_order(step)?;
         let build = self.build;
-        let sandbox = build.engine.sandbox.as_ref().ok_or_else(|| {
-            Fault::Host("this host can't sandbox a RUN: flareo doctor says what is missing".into())
-        })?;
         let created_by = self.run_created_by(&order);
         let user = self.image.config.config.user.clone();
         let cwd = self.image.working_dir().to_owned();
@@ -66,7 +63,7 @@ impl Stage<'_> {
             .text(&user)
             .text(&cwd)
             // Where owners can't be set, a step may come to something else.
-            .number(sandbox.ids().is_single().into());
+            .number(build.engine.sandbox.is_single()?.into());
         let pass = self.pass(step)?;
         network::file_under(&mut key, pass.as_ref());
         let key = key.finish();
@@ -77,6 +74,7 @@ impl Stage<'_> {
                 created_by,
             });
         }
+        let sandbox = &build.engine.sandbox.get()?;
         let user = self.accounts()?.run_as(&user)?;
         let tree = self.tree()?;
         check_folder(&tree, &cwd)?;

@@ -10,6 +10,7 @@ use crate::model::decision::Pins;
 use crate::model::event::StepOutcome;
 
 mod ground;
+mod known;
 
 use ground::{Ground, context, paths};
 
