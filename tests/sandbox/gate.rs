@@ -385,7 +385,7 @@ with_a_host! {
 
     who_says_nothing_is_cut_off: |ground, host| {
         let patience = Patience { idle: Duration::from_millis(300), ..Patience::default() };
-        let script = "{ (cat; sleep 300) <&0 & } | nc 127.0.0.1 3128; true";
+        let script = "exec 3<&0; { (cat; sleep 300) <&3 & } | nc 127.0.0.1 3128; true";
         let told = connect("mirror.example", &hello(&sni("mirror.example"), 999));
         let (witness, outcome) =
             pass_through(ground, keeper_where(&policy(), &[host.address]).patience(patience), script, &told);
@@ -396,7 +396,7 @@ with_a_host! {
     };
 
     what_is_open_at_the_end_of_the_step_is_closed: |ground, host| {
-        let script = "(cat; sleep 300) <&0 | nc 127.0.0.1 3128 >/dev/null & sleep 1; exit 3";
+        let script = "exec 3<&0; (cat; sleep 300) <&3 | nc 127.0.0.1 3128 >/dev/null & sleep 1; exit 3";
         let told = connect("mirror.example", &hello(&sni("mirror.example"), 999));
         let (witness, outcome) = pass_through(ground, keeper_where(&policy(), &[host.address]), script, &told);
         assert_eq!(outcome.ending, Ending::Exited(3));
