@@ -1,6 +1,9 @@
 //! From a specification to an order: what can't be carried out is refused here, and each limit that no cgroup holds
 //! becomes one that the inside holds or watches.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use crate::sandbox::Sandbox;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::spec::RunSpec;
@@ -79,8 +82,25 @@ pub fn order(sandbox: &Sandbox, spec: &RunSpec, doors: usize) -> RunOrder {
     }
 }
 
-/// Threads of this user on the whole machine: the kernel counts them together with the step's.
+/// Threads of this user on the whole machine: the kernel counts them together with the step's. Looked up again when a
+/// while has passed; to look at every process of the machine takes a tenth of a small step.
 fn own_threads() -> u64 {
+    static KNOWN: Mutex<Option<(Instant, u64)>> = Mutex::new(None);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    match *known {
+        Some((at, threads)) if at.elapsed() < FRESH => threads,
+        _ => {
+            let threads = count_own_threads();
+            *known = Some((Instant::now(), threads));
+            threads
+        }
+    }
+}
+
+/// How long a count of threads is good for.
+const FRESH: Duration = Duration::from_secs(1);
+
+fn count_own_threads() -> u64 {
     use std::os::unix::fs::MetadataExt;
     let uid = rustix::process::geteuid().as_raw();
     let Ok(entries) = std::fs::read_dir("/proc") else {
