@@ -32,7 +32,6 @@ const OWNED_CRATES: &[(&str, &str)] = &[
     ("crossterm", "tui"),
     ("rusqlite", "store"),
     ("rusqlite_migration", "store"),
-    ("seccompiler", "sandbox"),
     ("oci_client", "oci"),
     ("clap", "cli"),
 ];

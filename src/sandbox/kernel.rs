@@ -6,9 +6,9 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
+use libc::sock_filter;
 use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
-use seccompiler::sock_filter;
 
 /// Where a fork came out.
 pub enum Fork {
@@ -62,10 +62,9 @@ pub fn load_filter(program: &[sock_filter]) -> io::Result<()> {
         u16::try_from(program.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let fprog = libc::sock_fprog {
         len: length,
-        filter: program.as_ptr().cast::<libc::sock_filter>().cast_mut(),
+        filter: program.as_ptr().cast_mut(),
     };
-    // SAFETY: `sock_filter` of seccompiler and of libc are the same repr(C) struct of the kernel's; the kernel copies
-    // `len` of them out of the slice, which outlives the call, and writes nothing.
+    // SAFETY: the kernel copies `len` instructions out of the slice, which outlives the call, and writes nothing.
     let answer = unsafe {
         libc::prctl(
             libc::PR_SET_SECCOMP,

@@ -4,11 +4,11 @@ use std::fs;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use libc::sock_filter;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Gid, Mode, OFlags, Uid};
 use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions};
 use rustix::thread::UnshareFlags;
-use seccompiler::sock_filter;
 
 use super::fault::{At, Fault};
 use super::init::{self, Step};

@@ -2,9 +2,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use libc::sock_filter;
 use rustix::process::{Pid, Signal, WaitOptions};
 use rustix::thread::UnshareFlags;
-use seccompiler::sock_filter;
 
 use super::fault::{At, Fault};
 use super::root::{self, Names, Planned};

@@ -5,10 +5,10 @@ use std::fs;
 use std::io::Write;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
+use libc::sock_filter;
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid};
-use seccompiler::sock_filter;
 
 use super::fault::{At, Fault};
 use crate::sandbox::kernel;

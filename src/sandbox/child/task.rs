@@ -5,9 +5,9 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use libc::sock_filter;
 use rustix::event::{PollFd, PollFlags};
 use rustix::thread::UnshareFlags;
-use seccompiler::sock_filter;
 
 use super::fault::{At, Fault};
 use super::holder::enter;
