@@ -143,10 +143,13 @@ fn step(sandbox: &Sandbox, base: &Path, at: &Path) {
     let outcome = sandbox.run(&spec, &Deaf, &Cancel::default()).unwrap();
     assert_eq!(outcome.ending, Ending::Exited(0));
     // The kernel's own folders, which nobody may enter.
-    let own = work.join("work");
-    let _ = std::fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o700));
-    std::fs::remove_file(own.join("incompat/volatile/dirty")).unwrap();
-    for folder in ["incompat/volatile", "incompat", ""] {
-        std::fs::remove_dir(own.join(folder)).unwrap();
+    let own = ["work", "work/incompat", "work/incompat/volatile"].map(|path| work.join(path));
+    for folder in &own {
+        std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .unwrap();
+    }
+    std::fs::remove_file(own[2].join("dirty")).unwrap();
+    for folder in own.iter().rev() {
+        std::fs::remove_dir(folder).unwrap();
     }
 }

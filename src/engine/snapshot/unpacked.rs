@@ -40,12 +40,14 @@ impl Upper {
     /// overlay that was not synced, and no job is needed. No step ever reached into it.
     fn remove_work(&self) {
         let work = self.work();
-        let own = work.join("work");
-        // Nobody may enter it.
-        let _ = rustix::fs::chmod(&own, rustix::fs::Mode::RWXU);
-        let _ = fs::remove_file(own.join("incompat/volatile/dirty"));
-        for folder in ["incompat/volatile", "incompat", ""] {
-            let _ = fs::remove_dir(own.join(folder));
+        let own = ["work", "work/incompat", "work/incompat/volatile"].map(|path| work.join(path));
+        for folder in &own {
+            // The kernel lets nobody enter them.
+            let _ = rustix::fs::chmod(folder, rustix::fs::Mode::RWXU);
+        }
+        let _ = fs::remove_file(own[2].join("dirty"));
+        for folder in own.iter().rev() {
+            let _ = fs::remove_dir(folder);
         }
         self.remove(&work);
     }

@@ -68,9 +68,7 @@ pub fn make(overlay: &Overlay, places: &[Place], name: &str) -> Result<bool, Fau
             dress(path, like.as_fd());
         }
     }
-    drop(root);
-    rustix::mount::unmount("look", rustix::mount::UnmountFlags::DETACH)
-        .at(|| "let go of the layers".into())?;
+    // What looked stays until everything of the stage is let go of at once: each time costs a wait for all processors.
     Ok(!missing.is_empty())
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::model::passwd::users;
 use crate::sandbox::error::SandboxError;
@@ -102,29 +102,56 @@ pub fn write(ids: Ids, pid: u32) -> Result<(), SandboxError> {
             first_gid,
             count,
         } => {
-            helper("newuidmap", pid, uid, first_uid, count)?;
-            helper("newgidmap", pid, gid, first_gid, count)
+            // Side by side: each is a process that does little but start.
+            let users = Helper::start("newuidmap", pid, uid, first_uid, count)?;
+            let groups = Helper::start("newgidmap", pid, gid, first_gid, count);
+            let users = users.end();
+            users.and(groups.and_then(Helper::end))
         }
         // A process may do that itself.
         Ids::Single { .. } => Ok(()),
     }
 }
 
-fn helper(program: &str, pid: u32, own: u32, first: u32, count: u32) -> Result<(), SandboxError> {
-    let numbers = [pid, 0, own, 1, 1, first, count];
-    let output = Command::new(program)
-        .args(numbers.map(|number| number.to_string()))
-        .stdin(Stdio::null())
-        .output()
-        .map_err(SandboxError::host(format!("start {program}")))?;
-    if output.status.success() {
-        return Ok(());
+/// A process that writes a map with rights that we do not have.
+struct Helper {
+    program: &'static str,
+    child: Child,
+}
+
+impl Helper {
+    fn start(
+        program: &'static str,
+        pid: u32,
+        own: u32,
+        first: u32,
+        count: u32,
+    ) -> Result<Self, SandboxError> {
+        let numbers = [pid, 0, own, 1, 1, first, count];
+        let child = Command::new(program)
+            .args(numbers.map(|number| number.to_string()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(SandboxError::host(format!("start {program}")))?;
+        Ok(Self { program, child })
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(SandboxError::Host {
-        doing: program.into(),
-        source: io::Error::other(said),
-    })
+
+    fn end(self) -> Result<(), SandboxError> {
+        let Self { program, child } = self;
+        let output = child
+            .wait_with_output()
+            .map_err(SandboxError::host(format!("wait for {program}")))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(SandboxError::Host {
+            doing: program.into(),
+            source: io::Error::other(said),
+        })
+    }
 }
 
 #[cfg(test)]
