@@ -1,5 +1,6 @@
 //! Walks the stages: each on a thread of its own where cores allow, its steps one after the other.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::board::Board;
@@ -253,40 +254,71 @@ impl Stage<'_> {
             return Ok(accounts.clone());
         }
         let tree = self.tree()?;
-        let accounts = Accounts {
-            passwd: self.text(&tree, b"etc/passwd")?,
-            group: self.text(&tree, b"etc/group")?,
-        };
+        let [passwd, group] = self.texts(&tree, ["etc/passwd", "etc/group"])?;
+        let accounts = Accounts { passwd, group };
         self.accounts = Some(accounts.clone());
         Ok(accounts)
     }
 
-    /// A small file of the image; empty if it is not there.
-    fn text(&self, tree: &Tree, path: &[u8]) -> Result<String, Fault> {
-        let path = resolve(tree, path)?;
-        let Some(found) = tree.find(&path) else {
-            return Ok(String::new());
-        };
-        let NodeKind::File {
-            size,
-            offset,
-            digest,
-        } = found.node.kind
-        else {
-            return Ok(String::new());
-        };
-        if size > ACCOUNTS_LIMIT {
-            let shown = String::from_utf8_lossy(&path).into_owned();
-            return Err(Fault::input(format!(
-                "/{shown} of the image has {size} bytes; at most {ACCOUNTS_LIMIT} are read"
-            )));
+    /// Small files of the image; empty where one is not there. Those that were not read before are read in one go.
+    fn texts<const N: usize>(&self, tree: &Tree, paths: [&str; N]) -> Result<[String; N], Fault> {
+        let small = &self.build.engine.snapshots.small;
+        let mut digests = [None; N];
+        let mut read: BTreeMap<Digest, Vec<u8>> = BTreeMap::new();
+        let mut missing: BTreeMap<usize, BTreeMap<u64, (u64, Digest)>> = BTreeMap::new();
+        for (path, known) in paths.into_iter().zip(&mut digests) {
+            let path = resolve(tree, path.as_bytes())?;
+            let Some(found) = tree.find(&path) else {
+                continue;
+            };
+            let NodeKind::File {
+                size,
+                offset,
+                digest,
+            } = found.node.kind
+            else {
+                continue;
+            };
+            if size > ACCOUNTS_LIMIT {
+                let shown = String::from_utf8_lossy(&path).into_owned();
+                return Err(Fault::input(format!(
+                    "/{shown} of the image has {size} bytes; at most {ACCOUNTS_LIMIT} are read"
+                )));
+            }
+            *known = Some(digest);
+            match small.get(digest) {
+                Some(bytes) => {
+                    read.insert(digest, bytes.to_vec());
+                }
+                None => {
+                    let layer = missing.entry(found.layer).or_default();
+                    layer.insert(offset, (size, digest));
+                }
+            }
         }
-        let layer = &self.image.layers[found.layer];
-        let mut bytes = Vec::new();
-        self.build
-            .extract(layer, [(offset, size, digest)], &mut |_, content| {
-                std::io::copy(content, &mut bytes).map(drop)
-            })?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        for (layer, files) in &missing {
+            let wanted = files
+                .iter()
+                .map(|(at, (size, digest))| (*at, *size, *digest));
+            let mut contents = Vec::new();
+            self.build
+                .extract(&self.image.layers[*layer], wanted, &mut |_, content| {
+                    let mut bytes = Vec::new();
+                    std::io::copy(content, &mut bytes)?;
+                    contents.push(bytes);
+                    Ok(())
+                })?;
+            // Only now, when each has the digest that it must have.
+            for ((_, digest), bytes) in files.values().zip(contents) {
+                small.keep(*digest, &bytes);
+                read.insert(*digest, bytes);
+            }
+        }
+        Ok(digests.map(|digest| {
+            let bytes = digest.and_then(|digest| read.get(&digest));
+            bytes.map_or_else(String::new, |bytes| {
+                String::from_utf8_lossy(bytes).into_owned()
+            })
+        }))
     }
 }

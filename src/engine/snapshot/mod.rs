@@ -6,6 +6,7 @@
 mod disk;
 mod pack;
 mod pack_job;
+mod small;
 mod steps;
 mod unpack_job;
 mod unpacked;
@@ -43,6 +44,8 @@ pub struct Snapshots {
     root: Arc<Path>,
     indexes: Arc<Mutex<HashMap<Digest, Arc<LayerIndex>>>>,
     busy: Arc<Mutex<HashMap<Digest, Arc<Mutex<()>>>>>,
+    /// Contents that are asked for again and again.
+    pub small: small::SmallFiles,
 }
 
 /// A folder for work in progress: locked while its owner lives, and swept by the next process when it does not.
@@ -80,6 +83,7 @@ impl Snapshots {
             root: root.into(),
             indexes: Arc::default(),
             busy: Arc::default(),
+            small: small::SmallFiles::default(),
         })
     }
 

@@ -121,3 +121,23 @@ fn a_digest_that_was_wrong_is_refused_and_taken_back() {
     assert_eq!(failure.message, "/a changed while the build read it");
     assert_eq!(context.doubted.load(Ordering::Relaxed), 1);
 }
+
+/// To read `/etc/passwd` means to unpack what stands before it in its layer, which is a whole distribution mostly.
+#[test]
+fn accounts_are_read_out_of_a_layer_once() {
+    let text = "FROM scratch\nCOPY etc/passwd /etc/\nCOPY --chown=app a.txt /one\n";
+    let owner = |ground: &Ground| {
+        let layers = ground.layers(&ground.build(text, context()));
+        let one = layers[1].entries().find(|(path, _)| *path == b"one");
+        one.map(|(_, node)| node.uid)
+    };
+    let ground = Ground::new();
+    assert_eq!(owner(&ground), Some(1000));
+    let digest = Digest::of("root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home:/bin/sh\n");
+    assert!(ground.engine.snapshots.small.get(digest).is_some());
+    // Who has it does not read it: else this would not be believed.
+    let ground = Ground::new();
+    let other = b"app:x:7:7::/:/bin/sh\n";
+    ground.engine.snapshots.small.keep(digest, other);
+    assert_eq!(owner(&ground), Some(7));
+}
