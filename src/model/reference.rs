@@ -1,5 +1,7 @@
 //! Image references as Docker's distribution grammar has them, in one normal form (R8).
 
+mod grammar;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -102,14 +104,31 @@ impl FromStr for Reference {
             text: text.chars().take(200).collect(),
             why,
         };
-        let parsed: oci_spec::distribution::Reference = text
-            .parse()
-            .map_err(|e: oci_spec::distribution::ParseError| invalid(e.to_string()))?;
-        // The parser takes `UPPER/case` for a host; Docker knows that it is none, and refuses it.
-        if parsed.repository().bytes().any(|b| b.is_ascii_uppercase()) {
+        if text.is_empty() {
+            return Err(invalid(
+                "repository name must have at least one component".into(),
+            ));
+        }
+        let parts =
+            grammar::parse(text).ok_or_else(|| invalid("invalid reference format".into()))?;
+        let (registry, repository) = host_and_path(parts.name);
+        if repository.len() > LONGEST_REPOSITORY {
+            return Err(invalid(format!(
+                "repository name must not be more than {LONGEST_REPOSITORY} characters"
+            )));
+        }
+        let digest = match parts.digest {
+            Some(digest) => {
+                check_length(digest).map_err(|why| invalid(why.into()))?;
+                Some(digest)
+            }
+            None => None,
+        };
+        // `UPPER/case` could be a host by its letters; Docker knows that it is none, and refuses it.
+        if repository.bytes().any(|b| b.is_ascii_uppercase()) {
             return Err(invalid("repository name must be lowercase".into()));
         }
-        let digest = match parsed.digest() {
+        let digest = match digest {
             Some(digest) => Some(
                 digest
                     .parse()
@@ -117,12 +136,49 @@ impl FromStr for Reference {
             ),
             None => None,
         };
+        let tag = match (parts.tag, digest) {
+            (None, None) => Some("latest"),
+            (tag, _) => tag,
+        };
         Ok(Self {
-            registry: parsed.registry().to_owned(),
-            repository: parsed.repository().to_owned(),
-            tag: parsed.tag().map(str::to_owned),
+            registry: registry.to_owned(),
+            repository,
+            tag: tag.map(str::to_owned),
             digest,
         })
+    }
+}
+
+/// The longest repository, without the host.
+const LONGEST_REPOSITORY: usize = 255;
+
+/// The host of a name, and the path with what is implied: the first part is a host if it looks like one.
+fn host_and_path(name: &str) -> (&str, String) {
+    const HUB: &str = "docker.io";
+    let (host, path) = match name.split_once('/') {
+        Some(("index.docker.io", path)) => (HUB, path),
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
+        _ => (HUB, name),
+    };
+    if host == HUB && !path.contains('/') {
+        return (host, format!("library/{path}"));
+    }
+    (host, path.to_owned())
+}
+
+/// Whether a digest has the length that its algorithm gives.
+fn check_length(digest: &str) -> Result<(), &'static str> {
+    let (algorithm, digits) = digest.split_once(':').unwrap_or((digest, ""));
+    let length = match algorithm {
+        "sha256" => 64,
+        "sha384" => 96,
+        "sha512" => 128,
+        _ => return Err("unsupported digest algorithm"),
+    };
+    if digits.len() == length {
+        Ok(())
+    } else {
+        Err("invalid checksum digest length")
     }
 }
 
