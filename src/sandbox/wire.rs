@@ -221,7 +221,11 @@ pub fn send(socket: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> 
 
 /// Receives a packet; `None` when the other side is gone.
 pub fn receive(socket: impl AsFd) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
-    let mut bytes = vec![0; PACKET];
+    // How long is it? A buffer for the longest costs a new process more than the question: it has no memory yet.
+    let peek = RecvFlags::PEEK | RecvFlags::TRUNC;
+    let (_, length) =
+        rustix::io::retry_on_intr(|| rustix::net::recv(&socket, &mut [0_u8; 1], peek))?;
+    let mut bytes = vec![0; length.min(PACKET)];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let got = rustix::io::retry_on_intr(|| {

@@ -49,13 +49,15 @@ pub fn child(jobs: &[(&str, Job)]) -> Option<i32> {
             return Some(1);
         }
     };
-    Some(match serve(&control, jobs) {
+    let code = match serve(&control, jobs) {
         Ok(()) => 0,
         Err(fault) => {
             let _ = wire::report(&control, &fault.report(), &[]);
             1
         }
-    })
+    };
+    // Everything was written, and nothing of this process outlives it: to clean up is time.
+    super::kernel::exit_now(code)
 }
 
 /// The socket to the host process comes as standard input; puts it aside and /dev/null in its place. Lets go of
