@@ -24,6 +24,13 @@ crate::everybody::for_everybody! {
         assert!(buried, "{:?}", super::children(nursery[0]));
     };
 
+    signals_of_a_terminal_do_not_reach_the_nursery: |_ground| {
+        let nursery = super::children(std::process::id())[0];
+        let own = rustix::process::getsid(None).unwrap();
+        let pid = rustix::process::Pid::from_raw(nursery.cast_signed());
+        assert_ne!(rustix::process::getsid(pid).unwrap(), own);
+    };
+
     a_nursery_that_somebody_killed_has_a_successor: |ground| {
         let nursery = super::children(std::process::id())[0];
         let pid = rustix::process::Pid::from_raw(nursery.cast_signed()).unwrap();

@@ -41,6 +41,8 @@ pub fn child(jobs: &[(&str, Job)]) -> Option<i32> {
             return Some(2);
         }
     };
+    // Signals of a terminal are for the host process, which has a use for a nursery until its end.
+    let _ = rustix::process::setsid();
     let control = match nursery::bear(control) {
         Ok(Some(control)) => control,
         Ok(None) => return Some(0),
