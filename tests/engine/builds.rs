@@ -57,6 +57,20 @@ for_everybody! {
         println!("digest {}", cold.image.digest);
     };
 
+    a_layer_unpacked_on_the_way_looks_like_one_unpacked_later: |ground| {
+        let copies = "FROM base AS made\nRUN mkdir -p /l/m && echo x >/l/f && ln /l/f /l/m/g && ln -s f /l/s && mkfifo /l/p && chmod 6755 /l/f\n\
+                      FROM base\nCOPY --from=made /l /l\nCOPY --chmod=700 data /data\nCOPY data/one /etc/one\n";
+        let text = format!("{copies}RUN ls -lnR --full-time /l /data /etc/one && stat -c '%n %h %a %Y' /l /l/f /l/m/g /data && cat /l/m/g /data/*");
+        // No step stands on these copies, so they are not unpacked until the next build comes.
+        ground.build(copies, context());
+        let later = ground.build(&text, context());
+        let other = Ground::new();
+        let on_the_way = other.build(&text, context());
+        assert_eq!(on_the_way.out, later.out);
+        assert_eq!(on_the_way.image.digest, later.image.digest);
+        assert!(later.out.contains("/l/f 2 6755 315532800"), "{}", later.out);
+    };
+
     a_changed_file_runs_again_what_comes_after_it: |ground| {
         let text = "FROM base\nRUN echo one >/one\nCOPY data/one /d\nRUN cat /d >/two\n";
         ground.build(text, context());

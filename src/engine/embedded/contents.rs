@@ -30,7 +30,8 @@ pub fn open(context: &dyn ContextSource, index: usize) -> Result<Box<dyn Read + 
         .map_err(|e| unreadable(context, index, &e))
 }
 
-fn unreadable(context: &dyn ContextSource, index: usize, error: &io::Error) -> Fault {
+/// What it means that a file of the context can't be opened or read.
+pub fn unreadable(context: &dyn ContextSource, index: usize, error: &io::Error) -> Fault {
     Fault::input(format!("/{}: {error}", context.entries()[index].path))
         .help("the context changed or can't be read")
 }
@@ -55,21 +56,25 @@ impl Build<'_> {
         Ok(selected)
     }
 
-    /// The digests of all files of the context that were selected.
+    /// The digests of all files of the context that were selected; those that are not `known` are read.
     ///
     /// # Errors
     /// If one can't be read.
-    pub fn digests(&self, selected: &[Selected]) -> Result<HashMap<usize, Digest>, Fault> {
+    pub fn digests(
+        &self,
+        selected: &[Selected],
+        mut known: HashMap<usize, Digest>,
+    ) -> Result<HashMap<usize, Digest>, Fault> {
         let nodes = selected
             .iter()
             .flat_map(|s| s.content.iter().map(|p| &p.node).chain([&s.node]));
-        let mut known = HashMap::new();
         let mut indexes = BTreeSet::new();
         for node in nodes {
             if let SourceKind::File {
                 content: Content::Context(index),
                 ..
             } = &node.kind
+                && !known.contains_key(index)
             {
                 match self.request.context.known_digest(*index) {
                     Some(digest) => drop(known.insert(*index, digest)),
@@ -192,12 +197,27 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// Contents whose files of the context have these digests.
+    /// Contents whose files of the context must have these digests, as far as they are told.
     pub fn of(digests: HashMap<usize, Digest>) -> Self {
         Self {
             digests,
             ..Self::default()
         }
+    }
+
+    /// The digest of a file of the context, if it is known.
+    pub fn digest(&self, index: usize) -> Option<Digest> {
+        self.digests.get(&index).copied()
+    }
+
+    /// Notes the digest that a file of the context turned out to have.
+    pub fn learn(&mut self, index: usize, digest: Digest) {
+        self.digests.insert(index, digest);
+    }
+
+    /// The digests of the context's files, as far as they are known.
+    pub fn into_digests(self) -> HashMap<usize, Digest> {
+        self.digests
     }
 
     /// The spool, made where it is not there yet.
@@ -258,7 +278,7 @@ impl Contents {
         Ok(())
     }
 
-    /// Opens a content; with what its digest must be, where that is not checked elsewhere.
+    /// Opens a content; with what its digest must be, where that is known and not checked elsewhere.
     ///
     /// # Errors
     /// If it can't be had.
@@ -270,10 +290,7 @@ impl Contents {
     ) -> Result<(Box<dyn Read + 'a>, Option<Digest>), Fault> {
         let missing = || Fault::Host("a content was lost on the way".into());
         Ok(match content {
-            Some(Content::Context(index)) => {
-                let expected = self.digests.get(index).copied();
-                (open(context, *index)?, Some(expected.ok_or_else(missing)?))
-            }
+            Some(Content::Context(index)) => (open(context, *index)?, self.digest(*index)),
             Some(Content::Inline(bytes)) => (Box::new(&bytes[..]), None),
             Some(Content::Spool(at)) => {
                 let spool = self.spool.as_ref().ok_or_else(missing)?;

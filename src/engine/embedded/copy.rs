@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 
-use super::contents::{Contents, open};
+use super::Embedded;
+use super::contents::{Contents, open, unreadable};
 use super::metadata::absolute;
 use super::order::Order;
 use super::stage::{Made, Stage};
@@ -48,7 +49,8 @@ impl Stage<'_> {
         };
         let mut placement = Placement::on(&tree);
         placement.make_folder(path.as_bytes(), owner)?;
-        let record = self.write(key, placement.finish(), &Contents::default())?;
+        let record = self.write(placement.finish(), &mut Contents::default(), false)?;
+        self.build.engine.snapshots.keep_step(key, &record)?;
         Ok(Made {
             record,
             cached: false,
@@ -81,15 +83,22 @@ impl Stage<'_> {
         } else {
             selected
         };
-        let digests = build.digests(&selected)?;
-        let key = self.copy_key(&order, &selected, &digests);
         let created_by = order.created_by();
-        if let Some(record) = build.known(key) {
-            return Ok(Made {
-                record,
-                cached: true,
-                created_by,
-            });
+        // What the step does with these names and sizes, whatever the files hold. If that was never done, no record can
+        // be there, and the files need not be read before they are written.
+        let shape = self.copy_key("shape", &order, &selected, &HashMap::new());
+        let last = build.engine.snapshots.step(&build.engine.store, shape);
+        let mut digests = HashMap::new();
+        if last.is_some() && !build.request.no_cache {
+            digests = build.digests(&selected, digests)?;
+            let key = self.copy_key("content", &order, &selected, &digests);
+            if let Some(record) = build.known(key) {
+                return Ok(Made {
+                    record,
+                    cached: true,
+                    created_by,
+                });
+            }
         }
         let tree = self.tree()?;
         let attributes = Attributes {
@@ -129,7 +138,14 @@ impl Stage<'_> {
         }
         let entries = placement.finish();
         contents.fetch(build, &entries, &from_layers, scratch.path())?;
-        let record = self.write(key, entries, &contents)?;
+        let unpack = build.plan.is_run_on(step.number)
+            && !(build.request.no_cache && self.is_unpacked(last.as_ref()));
+        let record = self.write(entries, &mut contents, unpack)?;
+        let digests = build.digests(&selected, contents.into_digests())?;
+        let key = self.copy_key("content", &order, &selected, &digests);
+        let snapshots = &build.engine.snapshots;
+        snapshots.keep_step(shape, &record)?;
+        snapshots.keep_step(key, &record)?;
         Ok(Made {
             record,
             cached: false,
@@ -137,14 +153,23 @@ impl Stage<'_> {
         })
     }
 
+    /// Whether what the step came to lies unpacked.
+    fn is_unpacked(&self, record: Option<&Record>) -> bool {
+        let layer = record.and_then(|record| record.layer.as_ref());
+        layer.is_some_and(|layer| self.build.engine.snapshots.is_unpacked(layer.diff_id))
+    }
+
+    /// The key of a step by what `digests` say that its files hold; what they do not speak of does not count.
     fn copy_key(
         &self,
+        of: &str,
         order: &Order,
         selected: &[Selected],
         digests: &HashMap<usize, Digest>,
     ) -> Digest {
         let mut key = Key::new(if order.add { "add" } else { "copy" });
-        key.digest(self.image.chain())
+        key.text(of)
+            .digest(self.image.chain())
             .text(&order.destination)
             .texts(order.chown.as_deref())
             .texts(order.chmod_text.as_deref());
@@ -163,29 +188,44 @@ impl Stage<'_> {
         key.finish()
     }
 
-    /// Writes a layer of what was worked out, and remembers what the step came to.
+    /// Writes a layer of what was worked out, and unpacks it on the way if a step will stand on it.
     fn write(
         &self,
-        key: Digest,
         entries: BTreeMap<Vec<u8>, Entry>,
-        contents: &Contents,
+        contents: &mut Contents,
+        unpack: bool,
     ) -> Result<Record, Fault> {
-        let engine = self.build.engine;
-        let mut layer = LayerBuilder::new(&engine.store, self.image.epoch(), self.build.watch)?;
+        let Embedded {
+            store,
+            snapshots,
+            sandbox,
+        } = self.build.engine;
+        let watch = self.build.watch;
+        // Before the layer, so that it is dropped after it.
+        let mut unpacking = None;
+        let mut watchers: Vec<Box<dyn io::Write + Send>> = Vec::new();
+        // A host that can't sandbox is told to the step that needs it.
+        if unpack
+            && !entries.is_empty()
+            && let Ok(sandbox) = sandbox.get()
+        {
+            let (begun, tar) = snapshots.begin_unpacking(&sandbox, watch)?;
+            unpacking = Some(begun);
+            watchers.push(Box::new(tar));
+        }
+        let mut layer = LayerBuilder::with_watchers(store, self.image.epoch(), watch, watchers)?;
         let mut first_names: HashMap<u64, Vec<u8>> = HashMap::new();
         for (path, entry) in entries {
             self.entry(&mut layer, &path, &entry, contents, &mut first_names)?;
         }
-        let layer = match layer.finish()? {
-            Some((layer, index)) => {
-                engine.snapshots.keep_index(layer.diff_id, index)?;
-                Some(layer)
-            }
-            None => None,
+        let Some((layer, index)) = layer.finish()? else {
+            return Ok(Record { layer: None });
         };
-        let record = Record { layer };
-        engine.snapshots.keep_step(key, &record)?;
-        Ok(record)
+        let index = snapshots.keep_index(layer.diff_id, index)?;
+        if let Some(unpacking) = unpacking {
+            snapshots.keep_unpacked(unpacking, layer.diff_id, &index)?;
+        }
+        Ok(Record { layer: Some(layer) })
     }
 
     fn entry(
@@ -193,7 +233,7 @@ impl Stage<'_> {
         layer: &mut LayerBuilder<'_>,
         path: &[u8],
         entry: &Entry,
-        contents: &Contents,
+        contents: &mut Contents,
         first_names: &mut HashMap<u64, Vec<u8>>,
     ) -> Result<(), Fault> {
         let node = &entry.node;
@@ -222,22 +262,37 @@ impl Stage<'_> {
             return layer.entry(path, &new, &mut io::empty()).map(drop);
         };
         let context = &*self.build.request.context;
+        let changed = |name: &str| {
+            Fault::input(format!("/{name} changed while the build read it"))
+                .help("leave the context alone while it is built")
+        };
+        if let Some(Content::Context(index)) = &entry.content
+            && contents.digest(*index).is_none()
+        {
+            let index = *index;
+            let found = context.file_digest(index, &mut |file| {
+                let found = layer.entry(path, &new, file).map_err(Fault::into_io)?;
+                match found {
+                    Some(found) if !more(file) => Ok(found),
+                    _ => Err(changed(&context.entries()[index].path).into_io()),
+                }
+            });
+            let unreadable = |e| unreadable(context, index, &e);
+            contents.learn(index, found.map_err(|e| Fault::from_io(e, unreadable))?);
+            return Ok(());
+        }
         let (mut content, expected) = contents.open(context, entry.content.as_ref(), size)?;
         let found = layer.entry(path, &new, &mut content)?;
-        if let (Some(expected), Some(found)) = (expected, found)
-            && (expected != found || more(&mut content))
+        if let Some(expected) = expected
+            && (Some(expected) != found || more(&mut content))
         {
-            let shown = match &entry.content {
+            return Err(match &entry.content {
                 Some(Content::Context(index)) => {
                     context.doubt(*index);
-                    context.entries()[*index].path.clone()
+                    changed(&context.entries()[*index].path)
                 }
-                _ => String::from_utf8_lossy(path).into_owned(),
-            };
-            return Err(
-                Fault::input(format!("/{shown} changed while the build read it"))
-                    .help("leave the context alone while it is built"),
-            );
+                _ => changed(&String::from_utf8_lossy(path)),
+            });
         }
         Ok(())
     }

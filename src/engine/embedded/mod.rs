@@ -1,5 +1,6 @@
 //! The engine without a daemon.
 
+mod ahead;
 mod board;
 mod contents;
 mod copy;

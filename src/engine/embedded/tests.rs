@@ -409,10 +409,60 @@ fn a_context_that_changes_while_it_is_read_is_refused() {
     let ground = Ground::new();
     let mut request = ground.request("FROM scratch\nCOPY a.txt /\n", context());
     request.context = Arc::new(Changing(context(), 0.into()));
+    // A step that was never done reads each file once, so nothing can differ. Then it is hashed before it is written.
+    ground.build_request(&request).unwrap();
     let BuildError::Failed(failure) = ground.build_request(&request).unwrap_err() else {
         panic!()
     };
     assert_eq!(failure.message, "/a.txt changed while the build read it");
+}
+
+#[test]
+fn a_file_that_grows_while_it_is_read_is_refused() {
+    struct Growing(MemoryContext);
+    impl ContextSource for Growing {
+        fn entries(&self) -> &[crate::model::context::ContextEntry] {
+            self.0.entries()
+        }
+        fn open(&self, _: usize) -> std::io::Result<Box<dyn std::io::Read + Send + '_>> {
+            Ok(Box::new(&b"longer than it was"[..]))
+        }
+    }
+    let ground = Ground::new();
+    let mut request = ground.request("FROM scratch\nCOPY a.txt /\n", context());
+    request.context = Arc::new(Growing(context()));
+    let BuildError::Failed(failure) = ground.build_request(&request).unwrap_err() else {
+        panic!()
+    };
+    assert_eq!(failure.message, "/a.txt changed while the build read it");
+}
+
+#[test]
+fn a_new_step_reads_each_file_once_and_a_known_one_once_more() {
+    struct Counted(MemoryContext, std::sync::atomic::AtomicU8);
+    impl ContextSource for Counted {
+        fn entries(&self) -> &[crate::model::context::ContextEntry] {
+            self.0.entries()
+        }
+        fn open(&self, index: usize) -> std::io::Result<Box<dyn std::io::Read + Send + '_>> {
+            self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.0.open(index)
+        }
+    }
+    let ground = Ground::new();
+    let mut request = ground.request("FROM scratch\nCOPY a.txt /\n", context());
+    let context = Arc::new(Counted(context(), 0.into()));
+    request.context = Arc::clone(&context) as _;
+    let opened = || context.1.swap(0, std::sync::atomic::Ordering::Relaxed);
+    let first = ground.build_request(&request).unwrap();
+    assert_eq!(opened(), 1);
+    let second = ground.build_request(&request).unwrap();
+    assert_eq!((opened(), second.image.cached_steps), (1, 2));
+    request.no_cache = true;
+    let third = ground.build_request(&request).unwrap();
+    assert_eq!(opened(), 1);
+    assert_eq!(first.image.digest, second.image.digest);
+    assert_eq!(first.image.digest, third.image.digest);
 }
 
 #[test]

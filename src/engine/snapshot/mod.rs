@@ -10,6 +10,7 @@ mod small;
 mod steps;
 mod unpack_job;
 mod unpacked;
+mod unpacking;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -30,6 +31,7 @@ use crate::sandbox::Job;
 pub use pack::{Packed, pack};
 pub use steps::Record;
 pub use unpacked::Upper;
+pub use unpacking::Unpacking;
 
 /// Unpacks a tar into a folder.
 const UNPACK: &str = "engine.unpack";

@@ -154,7 +154,7 @@ impl Snapshots {
         Ok(folders)
     }
 
-    fn layer_path(&self, key: Digest) -> PathBuf {
+    pub(super) fn layer_path(&self, key: Digest) -> PathBuf {
         self.root.join("layers").join(key.hex())
     }
 
@@ -279,7 +279,7 @@ fn implied<'a>(index: &'a LayerIndex, below: &Tree) -> impl Iterator<Item = (&'a
 }
 
 /// Moves `made` to `path`, unless something stands there already.
-fn place(made: &Path, path: &Path) -> Result<(), Fault> {
+pub(super) fn place(made: &Path, path: &Path) -> Result<(), Fault> {
     match fs::rename(made, path) {
         Ok(()) => Ok(()),
         Err(e) if matches!(e.raw_os_error(), Some(libc::EEXIST | libc::ENOTEMPTY)) => Ok(()),
