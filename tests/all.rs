@@ -11,6 +11,7 @@ mod hostile;
 mod images;
 mod killed;
 mod licences;
+mod matrix;
 mod sandbox;
 mod scan;
 mod support;

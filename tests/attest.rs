@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use flareo::attest::key::Repeatable;
-use flareo::attest::provenance::{Build, Reproduction};
+use flareo::attest::provenance::Build;
 use flareo::attest::{SigningKey, Subject, sign, verify_layout};
 use flareo::catalog::{self, Item};
 use flareo::model::image::Platform;
 use flareo::model::module::Attachment;
+use flareo::model::reproduction::Reproduction;
 use flareo::model::scan::{Package, ScanReport, Scanner};
 use flareo::model::{Digest, Reference, Timestamp};
 use flareo::oci::registry::RegistrySettings;
@@ -84,7 +85,8 @@ fn attach(store: &Store, key: &SigningKey, image: Digest, identity: &Reference) 
         pins: &BTreeMap::new(),
         policy: Digest::of(b"policy"),
         approval: None,
-        reproduction: Reproduction::Reproduced,
+        reproduction: &Reproduction::Reproduced,
+        reproduction_report: None,
     };
     let report = ScanReport {
         image,

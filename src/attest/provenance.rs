@@ -7,22 +7,11 @@ use serde_json::{Value, json};
 use super::purl;
 use crate::model::decision::Pins;
 use crate::model::image::Platform;
+use crate::model::reproduction::Reproduction;
 use crate::model::{Digest, Timestamp};
 
 /// What our provenance means by its parameters: a build of a Dockerfile by Flareo's engine.
 pub const BUILD_TYPE: &str = "urn:flareo:build:dockerfile:v1";
-
-/// Whether the image was built twice to the same bytes (R20).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reproduction {
-    /// Two builds gave the same digest.
-    Reproduced,
-    /// It was not: not tried, or the second build differed.
-    NotReproduced {
-        /// The first file that differs, where a second build was made.
-        first_difference: Option<String>,
-    },
-}
 
 /// The facts of one build.
 #[derive(Debug, Clone)]
@@ -53,8 +42,10 @@ pub struct Build<'a> {
     pub policy: Digest,
     /// The hash that the approval binds, where the build was approved (R28).
     pub approval: Option<Digest>,
-    /// Whether two builds agreed.
-    pub reproduction: Reproduction,
+    /// Whether two builds agreed (R20).
+    pub reproduction: &'a Reproduction,
+    /// The report of the second, where there was one (its JSON's digest).
+    pub reproduction_report: Option<Digest>,
 }
 
 /// The predicate for `build`, whose image was let through on the scan report `evidence` (its JSON's digest).
@@ -87,19 +78,15 @@ pub fn predicate(build: &Build<'_>, evidence: Digest) -> Value {
     dependencies.push(json!({ "name": "context", "digest": digest(build.context) }));
     dependencies.push(json!({ "name": "dockerfile", "digest": digest(build.dockerfile_digest) }));
 
-    let reproduction = match &build.reproduction {
-        Reproduction::Reproduced => json!({ "label": "reproduced" }),
-        Reproduction::NotReproduced {
-            first_difference: None,
-        } => {
-            json!({ "label": "not reproduced" })
-        }
-        Reproduction::NotReproduced {
-            first_difference: Some(file),
-        } => {
-            json!({ "label": "not reproduced", "firstDifference": file })
-        }
-    };
+    let mut reproduction = json!({ "label": build.reproduction.word() });
+    if let Reproduction::NotReproduced { first_difference } = build.reproduction {
+        reproduction["firstDifference"] = first_difference.as_str().into();
+    }
+    let byproduct = |name: &str, of: Digest| json!({ "name": name, "mediaType": "application/json", "digest": digest(of) });
+    let mut byproducts = vec![byproduct("scan-report.json", evidence)];
+    if let Some(report) = build.reproduction_report {
+        byproducts.push(byproduct("reproduction-report.json", report));
+    }
     json!({
         "buildDefinition": {
             "buildType": BUILD_TYPE,
@@ -118,11 +105,7 @@ pub fn predicate(build: &Build<'_>, evidence: Digest) -> Value {
                 "finishedOn": build.finished_at.to_string(),
                 "flareo_reproduction": reproduction,
             },
-            "byproducts": [{
-                "name": "scan-report.json",
-                "mediaType": "application/json",
-                "digest": digest(evidence),
-            }],
+            "byproducts": byproducts,
         },
     })
 }

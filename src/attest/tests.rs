@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::key::Repeatable;
-use super::provenance::{Build, Reproduction};
+use super::provenance::Build;
 use super::*;
 use crate::model::decision::Pins;
 use crate::model::image::Platform;
+use crate::model::reproduction::Reproduction;
 use crate::model::scan::{Package, Scanner};
 use crate::oci::{ImageConfig, Manifest, media};
 
@@ -75,9 +76,10 @@ impl Site {
             pins: &pins,
             policy: Digest::of(b"policy"),
             approval: Some(Digest::of(b"approval")),
-            reproduction: Reproduction::NotReproduced {
-                first_difference: None,
+            reproduction: &Reproduction::NotReproduced {
+                first_difference: "/when".into(),
             },
+            reproduction_report: Some(Digest::of(b"report")),
         };
         sign(
             &self.store,
@@ -132,6 +134,11 @@ fn what_was_signed_holds() {
         run["metadata"]["flareo_reproduction"]["label"],
         "not reproduced"
     );
+    assert_eq!(
+        run["metadata"]["flareo_reproduction"]["firstDifference"],
+        "/when"
+    );
+    assert_eq!(run["byproducts"][1]["name"], "reproduction-report.json");
     let evidence = run["byproducts"][0]["digest"]["sha256"].as_str().unwrap();
     let evidence = format!("sha256:{evidence}").parse().unwrap();
     let stored = site.store.read(evidence, 1 << 20).unwrap();

@@ -187,6 +187,9 @@ pub struct Build {
     /// Run every step anew
     #[arg(long)]
     pub no_cache: bool,
+    /// Build again, from nothing and in other surroundings, and fail with the first difference if there is one
+    #[arg(long)]
+    pub twice: bool,
     /// Where the image goes: oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE
     #[arg(long, value_name = "DESTINATION")]
     pub output: Option<String>,

@@ -7,6 +7,7 @@ use super::output::{Output, Role, size};
 use crate::logs::sanitise;
 use crate::model::event::{Cancel, Happening, StepOutcome};
 use crate::model::ledger::Passage;
+use crate::model::reproduction::Reproduction;
 use crate::model::{Event, Policy, State};
 use crate::pipeline::{Site, SiteError};
 
@@ -111,6 +112,15 @@ fn sentence(what: &Happening, output: &Output) -> Option<String> {
             StepOutcome::Cached => format!("[{step}] {}", output.paint(Role::Faint, "cached")),
             StepOutcome::Failed => format!("[{step}] {}", output.paint(Role::Bad, "failed")),
         },
+        Happening::Again { text } => format!("again: {}", sanitise(text)),
+        Happening::Reproduction { label, report } => {
+            let role = match label {
+                Reproduction::Reproduced => Role::Good,
+                _ => Role::Warn,
+            };
+            // Lines of our own, whose parts were made harmless when the report was.
+            output.paint(role, &report.to_string())
+        }
         Happening::Scan { text } => format!("scan: {}", sanitise(text)),
         Happening::Sign { text } => format!("sign: {}", sanitise(text)),
         Happening::Result {

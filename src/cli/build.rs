@@ -29,6 +29,7 @@ pub fn run(site: &Site, build: &Build, output: &Output) -> Result<ExitCode, Site
         no_cache: build.no_cache,
         no_policy: build.no_policy,
         network: build.network.clone(),
+        twice: build.twice,
         output: build.output.clone(),
     };
     let json = output.json();

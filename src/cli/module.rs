@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use super::arguments::Module as Verb;
 use super::output::{Output, Role, role_of, size, time};
+use crate::logs::sanitise;
 use crate::model::module::Module;
+use crate::model::reproduction::Reproduction;
 use crate::pipeline::{Site, SiteError};
 
 /// Lists, shows, exports or yanks modules.
@@ -37,6 +39,15 @@ pub fn run(site: &Site, verb: &Verb, output: &Output) -> Result<ExitCode, SiteEr
     Ok(ExitCode::SUCCESS)
 }
 
+/// The colour of a label: only what was tried and failed wants to be looked at.
+const fn role_of_label(label: &Reproduction) -> Role {
+    match label {
+        Reproduction::Reproduced => Role::Good,
+        Reproduction::NotReproduced { .. } => Role::Warn,
+        Reproduction::NotTried => Role::Faint,
+    }
+}
+
 fn list(site: &Site, output: &Output) -> Result<(), SiteError> {
     let rows = site.queue().modules(0, u32::MAX)?;
     if output.json() {
@@ -59,6 +70,10 @@ fn list(site: &Site, output: &Output) -> Result<(), SiteError> {
                     if row.signed { Role::Good } else { Role::Bad },
                     if row.signed { "signed" } else { "unsigned" }.into(),
                 ),
+                (
+                    role_of_label(&row.reproduction),
+                    row.reproduction.word().into(),
+                ),
                 (Role::Faint, time(row.published_at)),
             ]
         })
@@ -71,6 +86,7 @@ fn list(site: &Site, output: &Output) -> Result<(), SiteError> {
             "SIZE",
             "PACKAGES",
             "SIGNATURE",
+            "REBUILT",
             "PUBLISHED",
         ],
         &lines,
@@ -118,6 +134,13 @@ fn show(site: &Site, module: &Module, output: &Output) -> Result<(), SiteError> 
             &format!("{} findings let through by an exception", module.excepted),
         );
     }
+    fact(
+        "rebuilt",
+        &output.paint(
+            role_of_label(&module.reproduction),
+            &sanitise(&module.reproduction.to_string()),
+        ),
+    );
     for attachment in &module.attachments {
         let tag = attachment.tag.as_deref().unwrap_or("referrer");
         fact(

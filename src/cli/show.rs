@@ -76,6 +76,11 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
     if let Some(image) = row.image {
         fact("image", image.to_string());
     }
+    if let Some(report) = &page.reproduction {
+        // Several lines, set in under the first. Its parts were made harmless when it was written.
+        let lines = report.to_string().replace('\n', "\n           ");
+        fact("rebuilt", lines);
+    }
     if let Some(failure) = &row.failure {
         fact(
             "error",

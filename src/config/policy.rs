@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Paths;
 use crate::model::Policy;
+use crate::model::policy::Reproduce;
 
 /// Why there is no policy to go by. Nothing is decided or built without one.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +90,15 @@ fn parse(path: &Path, text: &str) -> Result<Policy, PolicyError> {
     if let Err(why) = policy.network.check() {
         return senseless(&why);
     }
+    let build = &policy.build;
+    if !(0.0..=1.0).contains(&build.sample_share) {
+        return senseless("build.sample_share has to be a number from 0 to 1");
+    }
+    if build.require_reproduced && build.reproduce != Reproduce::Always {
+        return senseless(
+            "build.require_reproduced needs build.reproduce = \"always\": what is not built twice can't be reproduced",
+        );
+    }
     let named = format!("{}/x:1", policy.catalog.prefix).parse::<crate::model::Reference>();
     if let Err(error) = named {
         return senseless(&format!("catalog.prefix is no repository: {error}"));
@@ -142,6 +152,10 @@ mod tests {
             "[network.groups.npm]\nhosts = []\nreason = \"r\"",
             "[network.groups.npm]\nhosts = [\"a.example\"]\nreason = \" \"",
             "[network.groups.NPM]\nhosts = [\"a.example\"]\nreason = \"r\"",
+            "[build]\nsample_share = 1.5",
+            "[build]\nsample_share = nan",
+            "[build]\nreproduce = \"sometimes\"",
+            "[build]\nreproduce = \"sample\"\nrequire_reproduced = true",
         ] {
             assert!(read(text).is_err(), "{text}");
         }

@@ -9,12 +9,14 @@
 //!
 //! [`plan`] decides what has to be done, [`copy`] where files come to stand, [`layer`] and [`tar`] what the bytes are,
 //! [`tree`] what an image looks like without unpacking it, [`snapshot`] what is kept from one build to the next;
-//! [`embedded`] does it. The same request gives the same bytes: every time is the base's `created`, entries and owners
+//! [`embedded`] does it, and [`again`] does it once more to see whether it comes to the same bytes. The same request gives the same bytes: every time is the base's `created`, entries and owners
 //! come from the rules and never from the host.
 //!
 //! This room must not know what a submission is, who approved what, or where a base came from.
 
 pub mod accounts;
+pub mod again;
+pub mod conditions;
 pub mod copy;
 pub mod embedded;
 pub mod fault;
@@ -23,6 +25,7 @@ pub mod layer;
 pub mod plan;
 pub mod snapshot;
 pub mod tar;
+pub mod traced;
 pub mod tree;
 pub mod watch;
 
@@ -37,6 +40,7 @@ use crate::model::{Failure, Limits};
 use crate::oci::OciError;
 use crate::sandbox::gate::Keeper;
 
+pub use conditions::Conditions;
 pub use embedded::Embedded;
 pub use snapshot::JOBS;
 
@@ -77,6 +81,8 @@ pub struct BuildRequest<'a> {
     pub no_cache: bool,
     /// Who keeps the gate of a build that is granted the network.
     pub network: Option<Arc<Keeper>>,
+    /// What must make no difference. Not part of a step's key: a step that depends on it is at fault.
+    pub conditions: Conditions,
 }
 
 impl std::fmt::Debug for BuildRequest<'_> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ledger::Connection;
+use super::reproduction::{Comparison, Reproduction};
 use super::{Digest, Failure, Slug, State, SubmissionId, Timestamp};
 
 /// Which stream a line came from.
@@ -99,6 +100,19 @@ pub enum Happening {
     Connection(Connection),
     /// What the build uses now.
     Usage(Usage),
+    /// A second build, which is to show whether the first can be had again (R20), says something.
+    Again {
+        /// For people.
+        text: String,
+    },
+    /// What the second build came to.
+    Reproduction {
+        /// The label.
+        #[serde(flatten)]
+        label: Reproduction,
+        /// Both builds, and the first difference.
+        report: Comparison,
+    },
     /// The scanner says something.
     Scan {
         /// For people.

@@ -21,6 +21,7 @@ pub mod network;
 pub mod passwd;
 pub mod policy;
 pub mod reference;
+pub mod reproduction;
 pub mod scan;
 pub mod size;
 pub mod submission;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::reproduction::Reproduction;
 use super::{Digest, Slug, SubmissionId, Timestamp};
 
 /// What is kept beside an image.
@@ -65,6 +66,8 @@ pub struct Module {
     pub packages: u32,
     /// What is kept beside it.
     pub attachments: Vec<Attachment>,
+    /// Whether it can be built again to the same bytes (R20).
+    pub reproduction: Reproduction,
     /// Whether it was taken out of the catalog since.
     pub yanked: bool,
 }

@@ -13,6 +13,8 @@ use super::scan::VulnerabilitySeverity;
 pub struct Policy {
     /// What a build may use (R16).
     pub limits: Limits,
+    /// How often a build is made.
+    pub build: BuildPolicy,
     /// What intake lets in.
     pub context: ContextLimits,
     /// How review works.
@@ -30,6 +32,41 @@ pub struct Policy {
 
 fn grants_nothing(network: &NetworkPolicy) -> bool {
     *network == NetworkPolicy::default()
+}
+
+/// How often a build is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BuildPolicy {
+    /// Whether a submission is built a second time, to see whether it comes to the same bytes (R20).
+    pub reproduce: Reproduce,
+    /// Of the submissions, the share that [`Reproduce::Sample`] builds twice: from 0 to 1.
+    pub sample_share: f64,
+    /// Refuse to publish what did not come to the same bytes. Wants [`Reproduce::Always`].
+    pub require_reproduced: bool,
+}
+
+impl Default for BuildPolicy {
+    fn default() -> Self {
+        Self {
+            reproduce: Reproduce::Always,
+            sample_share: 0.1,
+            require_reproduced: false,
+        }
+    }
+}
+
+/// Which submissions are built a second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reproduce {
+    /// Each.
+    #[default]
+    Always,
+    /// A share of them.
+    Sample,
+    /// None.
+    Never,
 }
 
 /// How review works.

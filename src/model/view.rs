@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::decision::Decision;
+use super::reproduction::{Comparison, Reproduction};
 use super::submission::Submission;
 use super::{Digest, Finding, Reference, Slug, State, SubmissionId, Timestamp};
 
@@ -63,6 +64,8 @@ pub struct ReviewPage {
     pub pins: Vec<BasePin>,
     /// What was decided so far.
     pub decisions: Vec<Decision>,
+    /// What a second build came to, if there was one (R20).
+    pub reproduction: Option<Comparison>,
     /// The slug's previous submission and its Dockerfile, if there is one.
     pub previous: Option<Previous>,
 }
@@ -101,6 +104,8 @@ pub struct ModuleRow {
     pub excepted: u32,
     /// Whether a signature is kept beside it.
     pub signed: bool,
+    /// Whether it can be built again to the same bytes (R20).
+    pub reproduction: Reproduction,
 }
 
 /// One answer of `flareo doctor`.

@@ -264,6 +264,7 @@ impl Site {
             findings,
             pins,
             decisions,
+            reproduction: self.reproduction(id)?,
             previous,
         })
     }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use super::dossier::Read;
 use super::recorder::{Recorder, Watcher};
+use super::reproduce::not_reproduced;
 use super::{Site, SiteError};
 use crate::catalog::Item;
-use crate::engine::{BuildError, BuildRequest, Engine as _};
+use crate::engine::again::again;
+use crate::engine::{BuildError, BuildRequest, Conditions};
 use crate::intake::{BuildView, DirContext};
 use crate::lint::Report;
 use crate::model::decision::Grant;
@@ -37,6 +39,8 @@ pub struct LocalBuild {
     pub no_policy: bool,
     /// Groups of the policy whose hosts its steps may reach, as if they were granted.
     pub network: Vec<String>,
+    /// Build a second time, from nothing and in other surroundings, and fail unless it comes to the same bytes.
+    pub twice: bool,
     /// Where the image goes beside the content store.
     pub output: Option<String>,
 }
@@ -156,11 +160,25 @@ impl Site {
             limits: self.policy().limits.clone(),
             no_cache: build.no_cache,
             network: self.keeper(&build.network, "local")?,
+            conditions: Conditions::default(),
         };
-        let built = self.late_engine()?.build(&request, recorder, cancel);
+        let engine = self.late_engine()?;
+        let built = engine.build_traced(&request, recorder, cancel);
         // What was read counts also where the build failed.
         view.whole().remember();
-        let built = built?;
+        let first = built?;
+        if build.twice {
+            let report = again(&engine, &request, &first, recorder, cancel)?;
+            let failure = not_reproduced(&report);
+            recorder.emit(Happening::Reproduction {
+                label: report.label(),
+                report,
+            });
+            if let Some(failure) = failure {
+                return Err(SiteError::refused(failure));
+            }
+        }
+        let built = first.image;
         if let Some(destination) = &build.output {
             self.write_out(
                 &Item {

@@ -24,6 +24,7 @@ mod local;
 mod presence;
 mod publish;
 pub mod recorder;
+mod reproduce;
 mod site;
 mod stages;
 mod work;

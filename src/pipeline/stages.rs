@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Site, SiteError};
-use crate::attest::provenance::{Build, Reproduction};
+use super::{Site, SiteError, reproduce};
+use crate::attest::provenance::Build;
 use crate::attest::{self, Subject};
-use crate::engine::{BuildError, BuildRequest, Engine as _};
+use crate::engine::{BuildError, BuildRequest, Conditions};
 use crate::intake::{BuildView, IntakeError};
 use crate::model::decision::{Binding, Grant};
 use crate::model::event::{Cancel, EventSink, Happening};
@@ -154,12 +154,17 @@ impl Site {
             limits: limits(&policy.limits, &binding.grants),
             no_cache: false,
             network: keeper(row, &policy.network, &binding, self.clock())?,
+            conditions: Conditions::default(),
         };
-        let built = self
-            .engine()
-            .map_err(Stop::Lacking)?
-            .build(&request, events, cancel)?;
-        Ok(step(row, Move::Built(built)))
+        let engine = self.engine().map_err(Stop::Lacking)?;
+        let built = engine.build_traced(&request, events, cancel)?;
+        let done = step(row, Move::Built(built.image.clone()));
+        if !reproduce::wanted(&policy.build, row) {
+            return Ok(done);
+        }
+        let required = policy.build.require_reproduced;
+        let report = self.reproduce(&engine, &request, &built, required, events, cancel)?;
+        Ok(done.evidence(reproduce::REPORT, report))
     }
 
     /// Scanning: whatever could not be established does not pass (R23).
@@ -237,6 +242,7 @@ impl Site {
             )))
         })?;
         let attempts = self.queue().attempts(row.id)?;
+        let (reproduction, reproduction_report) = self.label(row.id)?;
         let now = self.clock().now();
         let identity: Reference =
             format!("{}/{}:{}", self.policy().catalog.prefix, row.slug, row.id)
@@ -256,9 +262,8 @@ impl Site {
             pins: &binding.pins,
             policy: binding.policy,
             approval: row.approval,
-            reproduction: Reproduction::NotReproduced {
-                first_difference: None,
-            },
+            reproduction: &reproduction,
+            reproduction_report,
         };
         let subject = Subject {
             image,
@@ -290,6 +295,7 @@ impl Site {
             ),
             packages: count(report.packages.len()),
             attachments,
+            reproduction: reproduction.clone(),
             yanked: false,
         };
         let published = step(row, Move::Publish(module));

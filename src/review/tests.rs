@@ -43,6 +43,7 @@ fn page() -> ReviewPage {
         findings: Vec::new(),
         pins: vec![pin],
         decisions: Vec::new(),
+        reproduction: None,
         previous: None,
     }
 }

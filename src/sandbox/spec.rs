@@ -38,8 +38,20 @@ pub struct RunSpec {
     pub stdin: Vec<u8>,
     /// Its pass to the network gate; without, it reaches nobody.
     pub gate: Option<Pass>,
+    /// What it sees of the host.
+    pub seen: Seen,
     /// What it may use.
     pub limits: StepLimits,
+}
+
+/// What a step sees of the host, where that is to differ from the ordinary: a step whose result depends on it does not
+/// build to the same bytes everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// How many cores it is bound to; none leaves it those of the host.
+    pub cores: Option<usize>,
+    /// The id of its first process; none leaves that to the kernel, which gives 2.
+    pub first_process: Option<u32>,
 }
 
 /// A mount inside the sandbox. What it puts over the image leaves no trace in the layer.

@@ -53,6 +53,8 @@ pub struct RunOrder {
     pub mounts: Vec<Mount>,
     /// Whether to open the gate's socket.
     pub gate: bool,
+    /// The id that the payload is to get.
+    pub first_process: Option<u32>,
     pub limits: Limits,
     /// How many doors of cgroups come along, before the standard input: who writes 0 to one goes in.
     pub doors: usize,

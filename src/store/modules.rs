@@ -3,9 +3,10 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{OptionalExtension as _, Params, Row, Transaction, params};
 
-use super::columns::{At, Count};
+use super::columns::{At, Count, Json};
 use super::{Queue, StoreError};
 use crate::model::module::{Attachment, AttachmentKind, Module};
+use crate::model::reproduction::Reproduction;
 use crate::model::view::ModuleRow;
 use crate::model::{Digest, Slug, State, SubmissionId, Timestamp};
 
@@ -27,8 +28,7 @@ impl FromSql for AttachmentKind {
     }
 }
 
-const COLUMNS: &str =
-    "submission, slug, digest, published_at, bytes, layers, excepted, packages, yanked_at";
+const COLUMNS: &str = "submission, slug, digest, published_at, bytes, layers, excepted, packages, reproduction, yanked_at";
 
 fn module(row: &Row<'_>) -> rusqlite::Result<Module> {
     Ok(Module {
@@ -41,13 +41,14 @@ fn module(row: &Row<'_>) -> rusqlite::Result<Module> {
         excepted: row.get(6)?,
         packages: row.get(7)?,
         attachments: Vec::new(),
-        yanked: row.get::<_, Option<At>>(8)?.is_some(),
+        reproduction: row.get::<_, Json<Reproduction>>(8)?.0,
+        yanked: row.get::<_, Option<At>>(9)?.is_some(),
     })
 }
 
 pub(super) fn put(t: &Transaction<'_>, module: &Module, now: Timestamp) -> Result<(), StoreError> {
     t.prepare_cached(&format!(
-        "INSERT INTO modules ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL)"
+        "INSERT INTO modules ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL)"
     ))?
     .execute(params![
         module.submission,
@@ -57,7 +58,8 @@ pub(super) fn put(t: &Transaction<'_>, module: &Module, now: Timestamp) -> Resul
         Count(module.bytes),
         module.layers,
         module.excepted,
-        module.packages
+        module.packages,
+        Json(&module.reproduction)
     ])?;
     for (place, attachment) in (0_i64..).zip(&module.attachments) {
         t.prepare_cached(
@@ -141,7 +143,8 @@ impl Queue {
                     layers: module.layers,
                     packages: module.packages,
                     excepted: module.excepted,
-                    signed: r.get(9)?,
+                    signed: r.get(10)?,
+                    reproduction: module.reproduction,
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)

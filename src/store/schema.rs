@@ -10,7 +10,10 @@ use super::StoreError;
 use super::error::BUSY_SECONDS;
 
 /// One step for each version that was ever released; a released step never changes.
-const STEPS: &[M<'static>] = &[M::up(include_str!("migrations/01-queue.sql"))];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("migrations/01-queue.sql")),
+    M::up(include_str!("migrations/02-reproduction.sql")),
+];
 
 /// The schema that this program knows.
 pub(super) const VERSION: u32 = STEPS.len() as u32;

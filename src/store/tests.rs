@@ -17,6 +17,7 @@ use crate::model::clock::FixedClock;
 use crate::model::decision::Binding;
 use crate::model::image::BuiltImage;
 use crate::model::module::{Attachment, AttachmentKind, Module};
+use crate::model::reproduction::Reproduction;
 use crate::model::{Actor, Digest, State, Submission, SubmissionId, Timestamp};
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -152,6 +153,9 @@ fn module(row: &Submission) -> Module {
             manifest: Digest::of("signature"),
             tag: Some("sha256-x.sig".into()),
         }],
+        reproduction: Reproduction::NotReproduced {
+            first_difference: "/when".into(),
+        },
         yanked: false,
     }
 }

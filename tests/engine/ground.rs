@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use flareo::engine::{BuildError, BuildRequest, Embedded, Engine};
+use flareo::engine::{BuildError, BuildRequest, Conditions, Embedded, Engine};
 use flareo::model::context::MemoryContext;
 use flareo::model::decision::Pins;
 use flareo::model::event::{Cancel, Happening, StepOutcome, Stream};
@@ -73,7 +73,12 @@ pub struct Built {
 
 impl Ground {
     pub fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::new_in(&std::env::temp_dir())
+    }
+
+    /// With everything in a folder below `folder`.
+    pub fn new_in(folder: &Path) -> Self {
+        let dir = tempfile::tempdir_in(folder).unwrap();
         let store = Store::open(&dir.path().join("oci")).unwrap();
         let settings = Settings {
             program: env!("CARGO_BIN_EXE_flareo").into(),
@@ -132,6 +137,7 @@ impl Ground {
             },
             no_cache: false,
             network: None,
+            conditions: Conditions::default(),
         }
     }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use flareo::attest::provenance::{Build, Reproduction};
+use flareo::attest::provenance::Build;
 use flareo::attest::{SigningKey, Subject, sign, verify_layout};
 use flareo::catalog::{Item, export, push};
 use flareo::model::decision::Pins;
 use flareo::model::event::Happening;
 use flareo::model::image::Platform;
 use flareo::model::module::Attachment;
+use flareo::model::reproduction::Reproduction;
 use flareo::model::scan::{ScanReport, Scanner};
 use flareo::model::{Digest, Reference, Timestamp};
 use flareo::oci::registry::RegistrySettings;
@@ -51,7 +52,8 @@ fn signed(
         pins: &Pins::default(),
         policy: Digest::of(b"policy"),
         approval: None,
-        reproduction: Reproduction::Reproduced,
+        reproduction: &Reproduction::Reproduced,
+        reproduction_report: None,
     };
     let subject = Subject { image, identity };
     let silent = |_: Happening| {};

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use flareo::model::event::{Cancel, Stream};
-use flareo::sandbox::spec::{Ending, Observer, Outcome, RunSpec, StepLimits, StepUsage};
+use flareo::sandbox::spec::{Ending, Observer, Outcome, RunSpec, Seen, StepLimits, StepUsage};
 use flareo::sandbox::{Sandbox, Settings};
 
 use crate::everybody::{self, Who, busybox};
@@ -119,6 +119,7 @@ impl Ground {
             mounts: vec![],
             stdin: vec![],
             gate: None,
+            seen: Seen::default(),
             limits: limits(),
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::stage::Done;
 use crate::engine::BuildError;
 use crate::engine::fault::Fault;
+use crate::engine::traced::TracedStep;
 use crate::engine::watch::Watch;
 
 /// How soon a waiting stage sees that the build must end.
@@ -25,6 +26,7 @@ struct State {
     done: Vec<Option<Arc<Done>>>,
     error: Option<BuildError>,
     cached_steps: u32,
+    traced: Vec<TracedStep>,
     running: usize,
     workers: usize,
 }
@@ -59,6 +61,7 @@ impl Board {
                 done: vec![None; stages],
                 error: None,
                 cached_steps: 0,
+                traced: Vec::new(),
                 running: 0,
                 workers: 0,
             }),
@@ -137,6 +140,18 @@ impl Board {
     /// The cache answered a step.
     pub fn count_cached(&self) {
         self.lock().cached_steps += 1;
+    }
+
+    /// A step that could make a layer is done.
+    pub fn trace(&self, step: TracedStep) {
+        self.lock().traced.push(step);
+    }
+
+    /// What such steps came to, by their numbers.
+    pub fn traced(&self) -> Vec<TracedStep> {
+        let mut traced = std::mem::take(&mut self.lock().traced);
+        traced.sort_by_key(|step| step.number);
+        traced
     }
 
     /// A stage failed. The first that did so for a reason of its own is the one that is told.

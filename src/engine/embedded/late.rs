@@ -44,7 +44,7 @@ impl Late {
     ///
     /// # Errors
     /// If this host can't sandbox a step.
-    pub(super) fn get(&self) -> Result<Sandbox, Fault> {
+    pub(in crate::engine) fn get(&self) -> Result<Sandbox, Fault> {
         let mut opened = self.0.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sandbox) = &*opened {
             return Ok(sandbox.clone());

@@ -21,12 +21,13 @@ use std::path::Path;
 use super::fault::{Fault, amount};
 use super::plan::{self, Images, PlanError, Wanted};
 use super::snapshot::Snapshots;
+use super::traced::Traced;
 use super::watch::Watch;
 use super::{BuildError, BuildRequest, Engine};
 use crate::dockerfile;
 use crate::model::event::{Cancel, EventSink, Happening};
 use crate::model::image::{BuiltImage, Platform};
-use crate::model::{Digest, Failure};
+use crate::model::{Digest, Failure, Limits};
 use crate::oci::{Manifest, OciError, Store};
 use crate::sandbox::Sandbox;
 
@@ -80,6 +81,30 @@ impl Embedded {
         Ok(engine)
     }
 
+    /// The same engine on another store and other snapshots.
+    pub(super) fn with(&self, store: Store, snapshots: Snapshots) -> Self {
+        Self {
+            store,
+            snapshots,
+            sandbox: self.sandbox.clone(),
+        }
+    }
+
+    /// Where images are kept.
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What is kept from build to build.
+    pub(super) const fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
+    }
+
+    /// Where steps run.
+    pub(super) const fn sandbox(&self) -> &Late {
+        &self.sandbox
+    }
+
     /// Removes what dead processes left half done. That it can't is no reason to refuse work.
     fn sweep(&self) {
         for folder in self.snapshots.abandoned() {
@@ -88,6 +113,7 @@ impl Embedded {
                     let _ = sandbox.remove_folder(&folder.join(part));
                 }
             }
+            super::again::clear(&self.sandbox, &folder);
             let _ = std::fs::remove_dir_all(&folder);
         }
     }
@@ -140,6 +166,22 @@ impl Engine for Embedded {
         events: &dyn EventSink,
         cancel: &Cancel,
     ) -> Result<BuiltImage, BuildError> {
+        self.build_traced(request, events, cancel)
+            .map(|traced| traced.image)
+    }
+}
+
+impl Embedded {
+    /// As [`build`](Engine::build), and tells what each step came to.
+    ///
+    /// # Errors
+    /// As it.
+    pub fn build_traced(
+        &self,
+        request: &BuildRequest<'_>,
+        events: &dyn EventSink,
+        cancel: &Cancel,
+    ) -> Result<Traced, BuildError> {
         let watch = Watch::new(request.limits.clone(), cancel.clone());
         let file = dockerfile::parse(request.dockerfile).map_err(|error| {
             let failure = Failure::new(error.to_string()).at(None, Some(error.line));
@@ -178,13 +220,11 @@ impl Engine for Embedded {
         let (done, cached_steps) = board.outcome()?;
         // A last look: what was asked to stop must not be told to have come to its end.
         watch.check().map_err(build_error)?;
-        self.write(&done.image, plan.steps, cached_steps)
+        let image = self.write(&done.image, plan.steps, cached_steps)?;
+        let steps = board.traced();
+        Ok(Traced { image, steps })
     }
-}
 
-use crate::model::Limits;
-
-impl Embedded {
     /// Writes configuration and manifest.
     fn write(
         &self,
@@ -217,7 +257,7 @@ fn located(fault: Fault, step: Option<u32>, line: Option<u32>) -> BuildError {
     }
 }
 
-fn build_error(fault: Fault) -> BuildError {
+pub(super) fn build_error(fault: Fault) -> BuildError {
     let message = fault.to_string();
     let help = match fault {
         Fault::Cancelled => return BuildError::Cancelled,

@@ -20,8 +20,6 @@ use crate::model::limits::GIB;
 use crate::sandbox::spec::{Ending, Mount, Observer, Outcome, RunSpec, StepLimits, StepUsage};
 use crate::sandbox::{Sandbox, SandboxError};
 
-/// What a step is told its host is called; BuildKit's name, which scripts have seen before.
-const HOSTNAME: &str = "buildkitsandbox";
 /// Where a here-document with an interpreter of its own is put.
 const SCRIPTS: &str = "/dev/pipes";
 
@@ -107,10 +105,11 @@ impl Stage<'_> {
             uid: user.uid,
             gid: user.gid,
             groups: user.groups.clone(),
-            hostname: HOSTNAME.into(),
+            hostname: build.request.conditions.hostname.clone(),
             mounts,
             stdin: Vec::new(),
             gate: pass,
+            seen: build.request.conditions.seen,
             limits: StepLimits {
                 memory_bytes: limits.memory_bytes,
                 cpus: limits.cpus,

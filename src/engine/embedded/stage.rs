@@ -12,6 +12,7 @@ use crate::engine::accounts::Accounts;
 use crate::engine::fault::Fault;
 use crate::engine::plan::{Base, Plan, PlannedStage, PlannedStep};
 use crate::engine::snapshot::Record;
+use crate::engine::traced::TracedStep;
 use crate::engine::tree::{Kind as NodeKind, Tree, resolve};
 use crate::engine::watch::Watch;
 use crate::engine::{BuildError, BuildRequest};
@@ -166,6 +167,12 @@ impl Build<'_> {
             _ => stage.copy(step)?,
         };
         *warm = made.cached;
+        self.board.trace(TracedStep {
+            number: step.number,
+            line: step.line,
+            text: step.text.clone(),
+            layer: made.record.layer.clone(),
+        });
         let bytes = made.record.layer.as_ref().map_or(0, |l| l.unpacked);
         if made.cached {
             self.watch.charge(bytes)?;

@@ -6,6 +6,7 @@
 mod disk;
 mod pack;
 mod pack_job;
+mod reorder;
 mod small;
 mod steps;
 mod unpack_job;
@@ -44,6 +45,7 @@ pub const JOBS: &[(&str, Job)] = &[(UNPACK, unpack_job::unpack_job), (PACK, pack
 #[derive(Debug, Clone)]
 pub struct Snapshots {
     root: Arc<Path>,
+    reordered: bool,
     indexes: Arc<Mutex<HashMap<Digest, Arc<LayerIndex>>>>,
     busy: Arc<Mutex<HashMap<Digest, Arc<Mutex<()>>>>>,
     /// Contents that are asked for again and again.
@@ -83,10 +85,18 @@ impl Snapshots {
         }
         Ok(Self {
             root: root.into(),
+            reordered: false,
             indexes: Arc::default(),
             busy: Arc::default(),
             small: small::SmallFiles::default(),
         })
+    }
+
+    /// The same, with the entries of unpacked layers made in another order than a layer has them.
+    #[must_use]
+    pub fn in_another_order(mut self) -> Self {
+        self.reordered = true;
+        self
     }
 
     /// A new folder for work in progress.

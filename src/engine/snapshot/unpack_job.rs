@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::disk::{
     CAPABILITY, OPAQUE, open_below, open_folder, open_root, remove, set_time, times,
 };
+use super::reorder::reorder;
 use crate::engine::tar::{Member, MemberKind, TarReader};
 use crate::engine::tree::{join, split_name};
 use crate::sandbox::Task;
@@ -22,6 +23,9 @@ use crate::sandbox::Task;
 pub struct Unpack {
     /// Whether there is only one id: then owners are not set.
     pub single: bool,
+    /// Whether the entries are to stand on the disk in another order than they come.
+    #[serde(default)]
+    pub reordered: bool,
 }
 
 /// The job.
@@ -47,6 +51,9 @@ pub fn unpack_job(task: &mut Task<'_>) -> Result<Vec<u8>, String> {
     unpacker
         .set_times()
         .map_err(|e| format!("set the times of folders: {e}"))?;
+    if arguments.reordered {
+        reorder(&unpacker.root).map_err(|e| format!("put entries in another order: {e}"))?;
+    }
     Ok(Vec::new())
 }
 

@@ -117,6 +117,10 @@ impl Snapshots {
     /// # Errors
     /// If the host refuses.
     pub fn adopt(&self, upper: &Upper, layer: &Layer) -> Result<(), Fault> {
+        if self.reordered {
+            // Whoever stands on it is to see another order than the step left.
+            return Ok(());
+        }
         upper.remove_work();
         let path = self.layer_path(layer.diff_id);
         place(&upper.scratch.path().join("made"), &path)
@@ -206,6 +210,7 @@ impl Snapshots {
         let _ = rustix::pipe::fcntl_setpipe_size(&writer, 1 << 20);
         let arguments = serde_json::to_vec(&Unpack {
             single: sandbox.ids().is_single(),
+            reordered: self.reordered,
         })
         .unwrap_or_default();
         let views = [View::Folder {

@@ -35,6 +35,7 @@ pub fn fill(dev: &OwnedFd) -> Result<(), Fault> {
     }
     for (name, target) in LINKS {
         rustix::fs::symlinkat(target, dev, name).at(|| format!("link /dev/{name}"))?;
+        mounts::set_time(dev, name).at(|| format!("set the time of /dev/{name}"))?;
     }
     let quiet = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let terminals = [
@@ -49,7 +50,11 @@ pub fn fill(dev: &OwnedFd) -> Result<(), Fault> {
     mount_in(dev, "pts", &pts)?;
     let memory = [("mode", "1777"), ("size", "64m")];
     let shm = mounts::detached("tmpfs", &memory, quiet | MountAttrFlags::MOUNT_ATTR_NODEV)?;
-    mount_in(dev, "shm", &shm)
+    mount_in(dev, "shm", &shm)?;
+    for name in ["shm", "."] {
+        mounts::set_time(dev, name).at(|| format!("set the time of /dev/{name}"))?;
+    }
+    Ok(())
 }
 
 fn mount_in(dev: &OwnedFd, name: &str, mount: &OwnedFd) -> Result<(), Fault> {

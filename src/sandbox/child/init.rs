@@ -3,6 +3,8 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use libc::sock_filter;
+use rustix::fs::{Mode, OFlags};
+use rustix::mount::MountAttrFlags;
 use rustix::process::{Pid, Signal, WaitOptions};
 use rustix::thread::UnshareFlags;
 
@@ -52,6 +54,9 @@ pub fn run(mut step: Step<'_>) -> Result<(), Fault> {
     wire::report(step.control, &report, &sockets).at(|| "report the network".into())?;
     drop(refusing);
 
+    if let Some(first) = step.order.first_process {
+        number_from(first)?;
+    }
     let names = Names::of(&step.order.hostname);
     let root = root::build(step.overlay, &names, step.planned)?;
     mounts::pivot(root)?;
@@ -86,6 +91,22 @@ pub fn run(mut step: Step<'_>) -> Result<(), Fault> {
             wire::report(step.control, &report, &[]).at(|| "report the end".into())
         }
     }
+}
+
+/// Lets the kernel give `first` to the next process of this namespace.
+fn number_from(first: u32) -> Result<(), Fault> {
+    let doing = || format!("number processes from {first}");
+    let proc = mounts::detached("proc", &[], MountAttrFlags::empty())?;
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let last = rustix::fs::openat(&proc, "sys/kernel/ns_last_pid", flags, Mode::empty());
+    let last = match last {
+        // A kernel without checkpoints can't be told.
+        Err(rustix::io::Errno::NOENT) => return Ok(()),
+        last => last.at(doing)?,
+    };
+    let before = first.saturating_sub(1).to_string();
+    rustix::io::write(&last, before.as_bytes()).at(doing)?;
+    Ok(())
 }
 
 /// Reaps whoever ends, until the payload does.

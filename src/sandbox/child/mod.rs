@@ -82,6 +82,8 @@ fn serve(control: &OwnedFd, jobs: &[(&str, Job)]) -> Result<(), Fault> {
         return Err(Fault::new(doing(), "it has no file"));
     }
     let unpacked = wire::unpack(descriptors.remove(0)).at(doing)?;
+    // What is made here has the modes that are written here, whatever the caller's shell takes away from files.
+    rustix::process::umask(Mode::from_raw_mode(0o022));
     // Signals of a terminal are for the host process.
     let _ = rustix::process::setsid();
     match unpacked.order {

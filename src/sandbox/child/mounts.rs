@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Timespec, Timestamps};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
     fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount,
@@ -37,6 +37,23 @@ pub fn cloned(from: impl AsFd, path: &str) -> Result<OwnedFd, Fault> {
         flags |= OpenTreeFlags::AT_EMPTY_PATH;
     }
     open_tree(from, path, flags).at(|| format!("clone {path}"))
+}
+
+/// 1980-01-01, the time of images from scratch, in seconds since 1970.
+const TIME: i64 = 315_532_800;
+
+/// Gives what the sandbox adds to an image the time of images from scratch: a step that lists it must see the same on
+/// every day. Of a link, its own.
+pub fn set_time(at: impl AsFd, path: impl rustix::path::Arg) -> rustix::io::Result<()> {
+    let time = Timespec {
+        tv_sec: TIME,
+        tv_nsec: 0,
+    };
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    rustix::fs::utimensat(at, path, &times, AtFlags::SYMLINK_NOFOLLOW)
 }
 
 /// Puts a detached mount on a place.

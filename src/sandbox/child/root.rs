@@ -220,24 +220,12 @@ fn write_names(names: &Names, root: &OwnedFd, places: &[Place]) -> Result<(), Fa
         let file =
             rustix::fs::openat(&folder, name, create, Mode::from_raw_mode(0o644)).at(doing)?;
         rustix::io::write(&file, text.as_bytes()).at(doing)?;
-        // A step that lists them must see the same on every day.
-        let time = rustix::fs::Timespec {
-            tv_sec: NAMES_TIME,
-            tv_nsec: 0,
-        };
-        let times = rustix::fs::Timestamps {
-            last_access: time,
-            last_modification: time,
-        };
-        rustix::fs::futimens(&file, &times).at(doing)?;
+        mounts::set_time(&folder, name).at(doing)?;
         // An image whose /etc/hosts is a link into /proc keeps it.
         let _ = put_asked(&mounts::cloned(&folder, name)?, root, place);
     }
     Ok(())
 }
-
-/// 1980-01-01, the time of images from scratch.
-const NAMES_TIME: i64 = 315_532_800;
 
 /// Hides and freezes what Docker hides and freezes.
 fn protect(root: &OwnedFd) -> Result<(), Fault> {

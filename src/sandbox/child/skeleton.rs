@@ -59,11 +59,14 @@ pub fn make(overlay: &Overlay, places: &[Place], name: &str) -> Result<bool, Fau
             mounts::here(name).at(|| "find the skeleton".into())?,
         )
         .at(|| "mount the skeleton".into())?;
-        let mut known = Vec::new();
+        let (mut known, mut made) = (Vec::new(), Vec::new());
         for place in &missing {
-            add(&root, place, Path::new(name), &mut known)?;
+            add(&root, place, Path::new(name), &mut known, &mut made)?;
         }
         // Last, because what is added to a folder changes its time.
+        for path in &made {
+            mounts::set_time(CWD, path).at(|| format!("set the time of {}", path.display()))?;
+        }
         for (path, like) in known.iter().rev() {
             dress(path, like.as_fd());
         }
@@ -72,12 +75,13 @@ pub fn make(overlay: &Overlay, places: &[Place], name: &str) -> Result<bool, Fau
     Ok(!missing.is_empty())
 }
 
-/// Adds one place, with the folders that lead there; remembers those that the image has, too.
+/// Adds one place, with the folders that lead there; remembers those that the image has, too, and those that are new.
 fn add(
     root: &OwnedFd,
     place: &Place,
     layer: &Path,
     known: &mut Vec<(PathBuf, OwnedFd)>,
+    made: &mut Vec<PathBuf>,
 ) -> Result<(), Fault> {
     let doing = || format!("make a place for the mount on {}", place.path);
     let (found, rest) = longest(root, place)?;
@@ -103,6 +107,7 @@ fn add(
         } else {
             fs::create_dir(&at).at(doing)?;
         }
+        made.push(at.clone());
     }
     Ok(())
 }

@@ -68,6 +68,7 @@ pub fn order(sandbox: &Sandbox, spec: &RunSpec, doors: usize) -> RunOrder {
         hostname: spec.hostname.clone(),
         mounts: spec.mounts.clone(),
         gate: spec.gate.is_some(),
+        first_process: spec.seen.first_process,
         limits: Limits {
             file_bytes: spec.limits.disk_bytes.saturating_add(FILE_SLACK),
             inodes: spec.limits.inodes,
@@ -75,7 +76,11 @@ pub fn order(sandbox: &Sandbox, spec: &RunSpec, doors: usize) -> RunOrder {
             // the limit itself is found by watching.
             processes: (!kernel(support.pids))
                 .then(|| own_threads() + spec.limits.pids.saturating_mul(4)),
-            cores: (!kernel(support.cpus)).then(|| spec.limits.cpus.ceil().max(1.0) as usize),
+            cores: (!kernel(support.cpus))
+                .then(|| spec.limits.cpus.ceil().max(1.0) as usize)
+                .into_iter()
+                .chain(spec.seen.cores)
+                .min(),
             watch_memory: watch.then_some(spec.limits.memory_bytes),
         },
         doors,

@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{Out, Scene, Screen, placard};
 use crate::model::SubmissionId;
+use crate::model::reproduction::Reproduction;
 use crate::model::view::ModuleRow;
 use crate::tui::action::Action;
 use crate::tui::desk::{ModuleDetail, ModulePage};
@@ -323,6 +324,12 @@ fn draw_detail(
         ),
         role,
     ));
+    let (mark, role) = match row.reproduction {
+        Reproduction::Reproduced => (glyphs.good, Role::Good),
+        Reproduction::NotReproduced { .. } => (glyphs.bad, Role::Warn),
+        Reproduction::NotTried => (glyphs.dot, Role::Dim),
+    };
+    facts.push(("rebuilt", format!("{mark} {}", row.reproduction), role));
     if let Some(Ok(detail)) = detail {
         let kept: Vec<&str> = detail
             .module

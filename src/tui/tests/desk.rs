@@ -157,6 +157,7 @@ fn module_row(detail: &ModuleDetail) -> ModuleRow {
         packages: module.packages,
         excepted: module.excepted,
         signed: detail.signature.is_ok(),
+        reproduction: module.reproduction.clone(),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::model::event::{Happening, StepOutcome, Stream, Usage};
 use crate::model::finding::Span;
 use crate::model::limits::{GIB, MIB};
 use crate::model::module::{Attachment, AttachmentKind, Module};
+use crate::model::reproduction::Reproduction;
 use crate::model::submission::{Detection, Lease, Signal, Wishes};
 use crate::model::view::{BasePin, Previous, QueueRow, ReviewPage};
 use crate::model::{
@@ -189,6 +190,7 @@ pub fn page(row: &QueueRow) -> ReviewPage {
                 policy: Digest::of("policy"),
             }),
         }],
+        reproduction: None,
         previous: Some(Previous {
             id: SubmissionId(7),
             state: State::Published,
@@ -377,6 +379,13 @@ pub fn module(id: i64, name: &str, state: State) -> ModuleDetail {
                     tag: None,
                 },
             ],
+            reproduction: match id % 3 {
+                0 => Reproduction::NotTried,
+                1 => Reproduction::Reproduced,
+                _ => Reproduction::NotReproduced {
+                    first_difference: "/app/node_modules/.package-lock.json".into(),
+                },
+            },
             yanked: state == State::Yanked,
         },
         pull: format!("registry.example/flareo/{name}@{digest}"),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::super::*;
-use crate::engine::layer;
 use crate::engine::tree::LayerIndex;
+use crate::engine::{Conditions, layer};
 use crate::model::Limits;
 use crate::model::context::MemoryContext;
 use crate::model::decision::Pins;
@@ -49,6 +49,7 @@ impl Ground {
             limits: Limits::default(),
             no_cache: false,
             network: None,
+            conditions: Conditions::default(),
         }
     }
 

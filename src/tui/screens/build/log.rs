@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::logs::sanitise_log;
 use crate::model::event::{Happening, StepOutcome, Stream};
 use crate::model::ledger::Passage;
+use crate::model::reproduction::Reproduction;
 use crate::model::{Event, State};
 use crate::tui::figures::{bytes, count, took};
 use crate::tui::theme::Role;
@@ -179,6 +180,14 @@ fn shown(at: u64, event: &Event) -> Option<LogLine> {
             Role::Dim,
         ),
         Happening::Connection(_) => None,
+        Happening::Again { text } => line(Gutter::Word("again"), clean(text), Role::Dim),
+        Happening::Reproduction { label, report } => {
+            let role = match label {
+                Reproduction::Reproduced => Role::Good,
+                _ => Role::Warn,
+            };
+            line(Gutter::Word("again"), clean(&report.line()), role)
+        }
         Happening::Scan { text } => line(Gutter::Word("scan"), clean(text), Role::Text),
         Happening::Sign { text } => line(Gutter::Word("sign"), clean(text), Role::Text),
         Happening::Result {

@@ -60,6 +60,8 @@ pub struct Progress {
     pub usage: Usage,
     /// The last state that was told.
     pub state: Option<State>,
+    /// What the second build says, or what came of it, and where that begins.
+    pub again: Option<(u64, String)>,
     /// Lines of the scanner, the last of them, and where they begin.
     pub scan: Option<(u64, String)>,
     /// The same for signing.
@@ -115,6 +117,14 @@ impl Progress {
                 }
             }
             Happening::Usage(usage) => self.usage = *usage,
+            Happening::Again { text } => {
+                let (at, _) = self.again.take().unwrap_or((at, String::new()));
+                self.again = Some((at, text.clone()));
+            }
+            Happening::Reproduction { label, .. } => {
+                let (at, _) = self.again.take().unwrap_or((at, String::new()));
+                self.again = Some((at, label.to_string()));
+            }
             Happening::Scan { text } => {
                 let (at, _) = self.scan.take().unwrap_or((at, String::new()));
                 self.scan = Some((at, text.clone()));
