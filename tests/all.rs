@@ -15,5 +15,6 @@ mod matrix;
 mod sandbox;
 mod scan;
 mod support;
+mod twice;
 mod vulnerabilities;
 mod way;

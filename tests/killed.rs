@@ -28,12 +28,20 @@ fn doomed_worker() {
         return;
     };
     let (word, state) = doom.split_once(' ').unwrap();
-    let word: State = word.parse().unwrap();
+    let again = word == AGAIN;
+    let word: State = if again {
+        State::Building
+    } else {
+        word.parse().unwrap()
+    };
     let site = site(std::path::Path::new(state));
     let watcher = |event: &Event| {
         let now = match &event.what {
             // In the middle of the step, not before it.
-            Happening::Log { text, .. } => word == State::Building && text == "in the middle",
+            Happening::Log { text, .. } => {
+                word == State::Building && !again && text == "in the middle"
+            }
+            Happening::Again { text } => again && text.contains("echo in the middle"),
             Happening::State { state } => *state == word && word != State::Building,
             _ => false,
         };
@@ -121,6 +129,43 @@ fn a_worker_killed_in_any_state_is_followed_by_one_that_finishes_the_row_once() 
         !mounts.contains(scene.state().to_str().unwrap()),
         "a mount was left behind: {mounts}"
     );
+}
+
+/// In place of a state: in the second build of a submission.
+const AGAIN: &str = "again";
+
+#[test]
+fn a_worker_killed_in_a_second_build_leaves_nothing_of_it() {
+    let Some(scene) = Scene::that_builds() else {
+        return;
+    };
+    scene.write(
+        "again/Dockerfile",
+        "FROM debian:12-slim\nRUN echo first > /first\nRUN echo in the middle && sleep 1 && echo again > /made\nCMD [\"sh\"]\n",
+    );
+    let folder = scene.path("again");
+    let sent = scene.json(
+        SUBMITTER,
+        ["publish", folder.to_str().unwrap(), "--slug", "again"],
+    );
+    let id = sent["id"].to_string();
+    scene.ok(REVIEWER, ["review", &id, "approve"]);
+    let died = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "killed::doomed_worker", "--nocapture"])
+        .env(DOOM, format!("{AGAIN} {}", scene.state().display()))
+        .output()
+        .unwrap();
+    assert_eq!(died.status.signal(), Some(9), "{died:?}");
+    let rooms = || {
+        let folder = std::fs::read_dir(scene.state().join("snapshots/tmp")).unwrap();
+        folder.count()
+    };
+    assert_ne!(rooms(), 0, "its room stands where it died");
+    let batch = scene.run("root", ["--batch"]);
+    assert_eq!(batch.code(), 0, "{batch:?}");
+    assert_eq!(rooms(), 0);
+    let shown = scene.json("root", ["module", "show", "again"]);
+    assert_eq!(shown["reproduction"]["label"], "reproduced", "{shown}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -181,6 +181,8 @@ const ROWS: &[Row] = &[
 
 struct Table {
     folder: tempfile::TempDir,
+    /// What the last build printed.
+    said: String,
     rows: Vec<(String, String)>,
 }
 
@@ -190,6 +192,7 @@ impl Table {
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         let table = Self {
             folder,
+            said: String::new(),
             rows: Vec::new(),
         };
         table.rootfs();
@@ -333,6 +336,7 @@ impl Table {
             .as_str()
             .unwrap_or_else(|| panic!("{said}"))
             .to_owned();
+        self.said = said;
         // And so says what was written.
         let index = fs::read(output.join("oci/index.json")).unwrap();
         let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
@@ -354,6 +358,12 @@ impl Table {
 
 /// Runs `flareo` as a row says; answers with what it printed.
 fn flareo(row: &Row, state: &Path, user: Option<(u32, u32)>, arguments: &[&str]) -> String {
+    let output = started(row, state, user, arguments);
+    assert!(output.status.success(), "{}: {output:?}", row.name);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn started(row: &Row, state: &Path, user: Option<(u32, u32)>, arguments: &[&str]) -> Output {
     let (program, bound): (&str, &[&str]) = match row.cpus {
         Some(cpus) => ("taskset", &["-c", cpus]),
         None => ("env", &[]),
@@ -381,9 +391,7 @@ fn flareo(row: &Row, state: &Path, user: Option<(u32, u32)>, arguments: &[&str])
     if let Some((uid, gid)) = user {
         command.uid(uid).gid(gid);
     }
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}: {output:?}", row.name);
-    String::from_utf8(output.stdout).unwrap()
+    command.output().unwrap()
 }
 
 /// The ids of an ordinary user of the tests.
@@ -446,4 +454,73 @@ fn the_same_inputs_give_the_same_manifest() {
         .filter(|(_, digest)| *digest != expected && !digest.starts_with("skipped"))
         .collect();
     assert!(other.is_empty(), "not as {expected}: {other:#?}");
+}
+
+/// What a step gives to others.
+const OWNERS: &str = "\
+FROM base
+RUN mkdir -p /srv/app && echo x > /srv/app/x && chown -R 1000:1001 /srv/app
+";
+
+#[test]
+fn owners_are_the_same_or_their_loss_is_told() {
+    if !can_build() || busybox().is_none() {
+        return;
+    }
+    let mut table = Table::new();
+    let mut digests = Vec::new();
+    for (name, state, user) in [
+        ("owners: root", "root", User::Root),
+        (
+            "owners: ordinary user with a range of ids",
+            "ranges",
+            User::Ranges,
+        ),
+        ("owners: ordinary user with one id", "plain", User::Plain),
+    ] {
+        let row = Row {
+            name,
+            state,
+            user,
+            ..PLAIN
+        };
+        let digest = table.build(&row, OWNERS);
+        let told = table
+            .said
+            .contains("owners can't be kept: this user has only one id");
+        assert_eq!(
+            told,
+            user == User::Plain && digest.is_some(),
+            "{name}: {}",
+            table.said
+        );
+        table.note(name, digest.clone());
+        digests.push(digest);
+        if let (User::Plain, Some(ids)) = (user, ids(user)) {
+            let state = table.path(state);
+            fs::write(
+                state.join("policy.toml"),
+                "[sandbox]\nrequire_owners = true\n",
+            )
+            .unwrap();
+            let context = table.path(PLAIN.context);
+            let build = [
+                "build",
+                "--no-policy",
+                "--no-cache",
+                context.to_str().unwrap(),
+            ];
+            let refused = started(&row, &state, Some(ids), &build);
+            assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+            let said = String::from_utf8_lossy(&refused.stdout);
+            assert!(said.contains("sandbox.require_owners"), "{refused:?}");
+        }
+    }
+    if let [Some(root), Some(ranges), ..] = &digests[..] {
+        assert_eq!(root, ranges);
+    }
+    // A difference that is told. Were it gone, the help that tells of it would be wrong.
+    if let [Some(root), _, Some(plain)] = &digests[..] {
+        assert_ne!(root, plain);
+    }
 }

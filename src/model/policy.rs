@@ -146,6 +146,8 @@ impl Default for CatalogPolicy {
 pub struct SandboxPolicy {
     /// Refuse to build where a limit can only be watched, not enforced by the kernel.
     pub require_kernel_limits: bool,
+    /// Refuse to build where only one id exists, so that owners which a step sets can't be kept.
+    pub require_owners: bool,
 }
 
 impl Policy {

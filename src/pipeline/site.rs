@@ -173,6 +173,12 @@ impl Site {
             )
             .help("`flareo doctor` says which limits are only watched, and how to get them"));
         }
+        if self.policy().sandbox.require_owners && sandbox.ids().is_single() {
+            return Err(SiteError::host(
+                "the policy wants owners kept (sandbox.require_owners), and this user has only one id",
+            )
+            .help("get a range in /etc/subuid and /etc/subgid, and install uidmap"));
+        }
         Ok(Embedded::new(
             self.store().clone(),
             &self.paths().snapshots(),

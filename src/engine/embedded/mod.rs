@@ -10,6 +10,7 @@ mod metadata;
 mod mounts;
 mod network;
 mod order;
+mod owners;
 mod run;
 mod stage;
 

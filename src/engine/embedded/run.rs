@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use super::network;
 use super::stage::{Build, Made, Stage};
+use super::{network, owners};
 use crate::dockerfile::run::Program;
 use crate::engine::accounts::User;
 use crate::engine::fault::{Fault, amount};
@@ -126,6 +126,13 @@ impl Stage<'_> {
             last: RefCell::default(),
             network: network::Heard::default(),
         };
+        if sandbox.ids().is_single() {
+            let script = order.script.iter().map(|(_, text)| text);
+            let texts = order.argv.iter().chain(script).map(String::as_str);
+            if owners::are_asked_for(texts) {
+                observer.line(Stream::Stderr, owners::NOT_KEPT.as_bytes());
+            }
+        }
         let outcome = sandbox.run(&spec, &observer, watch.stop());
         let outcome = outcome.map_err(|e| sandbox_fault(e, &order.argv))?;
         drop((turn, scratch));

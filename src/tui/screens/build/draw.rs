@@ -7,6 +7,7 @@ use super::progress::Ending;
 use super::{Build, Pane, Parts, StepRow};
 use crate::model::State;
 use crate::model::event::StepOutcome;
+use crate::model::reproduction::Reproduction;
 use crate::tui::figures::{bytes, clock, count, state_glyph, state_role, took};
 use crate::tui::ink::{
     Ink, Line, after, below, columns, inset, left_of, right_of, span, top_of, wrap,
@@ -325,6 +326,18 @@ impl Build {
                     Role::Dim,
                 );
             }
+            StepRow::Again => {
+                let (mark, role) = match &self.progress.label {
+                    Some(Reproduction::Reproduced) => (glyphs.good, Role::Good),
+                    Some(_) => (glyphs.bad, Role::Warn),
+                    None if self.progress.state == Some(State::Building) => {
+                        (glyphs.busy, Role::Busy)
+                    }
+                    None => (glyphs.bad, Role::Bad),
+                };
+                let text = self.progress.again.as_ref();
+                draw_word(ink, area, (mark, role), "again", text);
+            }
             StepRow::Scan => self.draw_phase(
                 ink,
                 area,
@@ -359,16 +372,7 @@ impl Build {
             }
             _ => (glyphs.good, Role::Good),
         };
-        let text = said.map_or("", |(_, text)| text.as_str());
-        ink.line(
-            area,
-            0,
-            &[
-                span(format!("{mark} "), role),
-                span(format!("{name}  "), Role::Dim),
-                span(text, Role::Text),
-            ],
-        );
+        draw_word(ink, area, (mark, role), name, said);
     }
 
     fn draw_log(&self, ink: &mut Ink<'_>, parts: Parts) {
@@ -438,4 +442,24 @@ fn count_processes(n: u64) -> String {
     } else {
         format!("{n} processes")
     }
+}
+
+/// The last word of what comes after the steps.
+fn draw_word(
+    ink: &mut Ink<'_>,
+    area: Rect,
+    (mark, role): (&str, Role),
+    name: &str,
+    said: Option<&(u64, String)>,
+) {
+    let text = said.map_or("", |(_, text)| text.as_str());
+    ink.line(
+        area,
+        0,
+        &[
+            span(format!("{mark} "), role),
+            span(format!("{name}  "), Role::Dim),
+            span(text, Role::Text),
+        ],
+    );
 }

@@ -85,6 +85,8 @@ enum StepRow {
     Step(usize),
     /// So many have not begun.
     Rest(u32),
+    /// What the second build says, or came to.
+    Again,
     /// The scanner's last word.
     Scan,
     /// The signer's last word.
@@ -232,6 +234,9 @@ impl Build {
         if self.progress.scan.is_some() {
             return Some(StepRow::Scan);
         }
+        if self.progress.again.is_some() {
+            return Some(StepRow::Again);
+        }
         let last = self.progress.steps.len().checked_sub(1)?;
         Some(StepRow::Step(last))
     }
@@ -254,6 +259,9 @@ impl Build {
         let rest = self.progress.total.saturating_sub(steps.len() as u32);
         if rest > 0 && self.progress.ending.is_none() {
             rows.push(StepRow::Rest(rest));
+        }
+        if self.progress.again.is_some() {
+            rows.push(StepRow::Again);
         }
         if self.progress.scan.is_some() {
             rows.push(StepRow::Scan);
@@ -337,6 +345,7 @@ impl Screen for Build {
             Action::NextPane | Action::PreviousPane => {
                 self.pane = match self.pane {
                     Pane::Log => Pane::Steps,
+                    Some(StepRow::Again) => self.progress.again.as_ref().map(|(at, _)| *at),
                     Pane::Steps => Pane::Log,
                 };
             }

@@ -1,6 +1,7 @@
 //! What a build's events add up to: steps, limits, what is used, how it ended.
 
 use crate::model::event::{Happening, StepOutcome, Usage};
+use crate::model::reproduction::Reproduction;
 use crate::model::{Digest, State};
 
 /// Steps that are kept. A Dockerfile of a megabyte has fewer.
@@ -62,6 +63,8 @@ pub struct Progress {
     pub state: Option<State>,
     /// What the second build says, or what came of it, and where that begins.
     pub again: Option<(u64, String)>,
+    /// What came of it.
+    pub label: Option<Reproduction>,
     /// Lines of the scanner, the last of them, and where they begin.
     pub scan: Option<(u64, String)>,
     /// The same for signing.
@@ -124,6 +127,7 @@ impl Progress {
             Happening::Reproduction { label, .. } => {
                 let (at, _) = self.again.take().unwrap_or((at, String::new()));
                 self.again = Some((at, label.to_string()));
+                self.label = Some(label.clone());
             }
             Happening::Scan { text } => {
                 let (at, _) = self.scan.take().unwrap_or((at, String::new()));
