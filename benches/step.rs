@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use flareo::model::event::{Cancel, Stream};
-use flareo::sandbox::spec::{Ending, Observer, RunSpec, StepLimits, StepUsage};
+use flareo::sandbox::spec::{Ending, Observer, RunSpec, Seen, StepLimits, StepUsage};
 use flareo::sandbox::{ECHO, Input, Output, Sandbox, Settings, Work};
 
 const BUSYBOX: &str = "/bin/busybox";
@@ -130,6 +130,7 @@ fn step(sandbox: &Sandbox, base: &Path, at: &Path) {
         mounts: vec![],
         stdin: vec![],
         gate: None,
+        seen: Seen::default(),
         limits: StepLimits {
             memory_bytes: 256 << 20,
             cpus: 2.0,

@@ -345,7 +345,6 @@ impl Screen for Build {
             Action::NextPane | Action::PreviousPane => {
                 self.pane = match self.pane {
                     Pane::Log => Pane::Steps,
-                    Some(StepRow::Again) => self.progress.again.as_ref().map(|(at, _)| *at),
                     Pane::Steps => Pane::Log,
                 };
             }
@@ -354,6 +353,7 @@ impl Screen for Build {
             Action::Jump if self.pane == Pane::Steps => {
                 let at = match self.step_rows().get(self.step.at) {
                     Some(StepRow::Stage(n) | StepRow::Step(n)) => Some(self.progress.steps[*n].at),
+                    Some(StepRow::Again) => self.progress.again.as_ref().map(|(at, _)| *at),
                     Some(StepRow::Scan) => self.progress.scan.as_ref().map(|(at, _)| *at),
                     Some(StepRow::Sign) => self.progress.sign.as_ref().map(|(at, _)| *at),
                     Some(StepRow::Rest(_)) | None => None,
