@@ -151,7 +151,8 @@ impl Site {
     /// # Errors
     /// If the host can't hold the limits that the policy demands.
     pub fn late_engine(&self) -> Result<Embedded, SiteError> {
-        if self.policy().sandbox.require_kernel_limits {
+        let demands = &self.policy().sandbox;
+        if demands.require_kernel_limits || demands.require_owners {
             return self.engine();
         }
         let site = self.clone();
