@@ -58,6 +58,8 @@ pub struct RunOrder {
     pub limits: Limits,
     /// How many doors of cgroups come along, before the standard input: who writes 0 to one goes in.
     pub doors: usize,
+    /// Whether the payload may start without a word from the host process, which has nothing left to do then.
+    pub at_once: bool,
 }
 
 /// Limits that the inside sets on itself, and what it is to watch.

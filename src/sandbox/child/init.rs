@@ -62,12 +62,14 @@ pub fn run(mut step: Step<'_>) -> Result<(), Fault> {
     mounts::pivot(root)?;
     rustix::system::sethostname(step.order.hostname.as_bytes()).at(|| "set the hostname".into())?;
 
-    wire::report(step.control, &Report::Ready, &[]).at(|| "report".into())?;
-    if wire::receive(step.control)
-        .at(|| "wait for the word".into())?
-        .is_none()
-    {
-        return Ok(());
+    if !step.order.at_once {
+        wire::report(step.control, &Report::Ready, &[]).at(|| "report".into())?;
+        if wire::receive(step.control)
+            .at(|| "wait for the word".into())?
+            .is_none()
+        {
+            return Ok(());
+        }
     }
     // Only now are we in the step's cgroup, which is to look like the root of all.
     kernel::unshare(UnshareFlags::NEWCGROUP).at(|| "enter a cgroup namespace".into())?;

@@ -49,8 +49,9 @@ pub fn check(sandbox: &Sandbox, spec: &RunSpec) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// The order for a specification that was checked, with so many doors of cgroups.
-pub fn order(sandbox: &Sandbox, spec: &RunSpec, doors: usize) -> RunOrder {
+/// The order for a specification that was checked, with so many doors of cgroups. Unless it goes in by itself or there
+/// is none, the step waits to be taken into its cgroup.
+pub fn order(sandbox: &Sandbox, spec: &RunSpec, doors: usize, cgroup: bool) -> RunOrder {
     let support = sandbox.support();
     let kernel = |held: Held| held == Held::Kernel;
     let watch = !(kernel(support.memory) && kernel(support.pids));
@@ -84,6 +85,7 @@ pub fn order(sandbox: &Sandbox, spec: &RunSpec, doors: usize) -> RunOrder {
             watch_memory: watch.then_some(spec.limits.memory_bytes),
         },
         doors,
+        at_once: doors > 0 || !cgroup,
     }
 }
 

@@ -47,7 +47,12 @@ pub fn run(
     let doors = group.as_ref().map(Group::doors).transpose();
     let doors = doors.map_err(SandboxError::host("open the step's cgroup"))?;
     let doors = doors.unwrap_or_default();
-    let order = Order::Run(Box::new(order::order(sandbox, spec, doors.len())));
+    let order = Order::Run(Box::new(order::order(
+        sandbox,
+        spec,
+        doors.len(),
+        group.is_some(),
+    )));
     let filters = sandbox.filters().for_step(sandbox.ids().is_single());
     let order = wire::pack(&order, &filters, &[]).map_err(SandboxError::host("write the order"))?;
     let stdin = if spec.stdin.is_empty() {
