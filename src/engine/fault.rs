@@ -1,10 +1,13 @@
 //! Why a step can't go on. [`embedded`](super::embedded) adds the step and the line and makes the build's error of it.
 
 use std::io;
+use std::time::Duration;
 
 use super::tar::TarError;
 use super::tree::{MemberError, TooManyLinks};
+use crate::model::limits::GIB;
 use crate::oci::OciError;
+use crate::sandbox::spec::Reached;
 
 /// Why a step can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -25,25 +28,43 @@ pub enum Fault {
     Time {
         /// The limit.
         seconds: u64,
+        /// How long the build had run.
+        elapsed: Duration,
     },
     /// All layers together are too large.
     #[error("layer size limit exceeded")]
     Layers {
+        /// What they had come to, in bytes, as far as is known.
+        reached: u64,
         /// The limit, in bytes.
         limit: u64,
     },
-    /// A step's processes wanted too much memory.
-    #[error("build exceeded {gigabytes} GB memory limit")]
-    Memory {
-        /// The limit, as the error names it.
-        gigabytes: String,
-    },
+    /// The processes of the steps that ran wanted too much memory.
+    #[error("build exceeded {} GB memory limit", gigabytes(_0.limit))]
+    Memory(Reached),
+    /// A step made too many files.
+    #[error("build exceeded limit of {} files in a step", _0.limit)]
+    Files(Reached),
+    /// The steps that ran made too many processes.
+    #[error("build exceeded limit of {} processes", _0.limit)]
+    Processes(Reached),
     /// The host lacks something or refuses.
     #[error("{0}")]
     Host(String),
     /// The content store is at fault.
     #[error(transparent)]
     Store(#[from] OciError),
+}
+
+/// `4`, or `0.25` where it is no whole number.
+fn gigabytes(bytes: u64) -> String {
+    let whole = bytes / GIB;
+    let hundredths = (bytes % GIB) * 100 / GIB;
+    if hundredths == 0 && whole > 0 {
+        return whole.to_string();
+    }
+    let text = format!("{whole}.{hundredths:02}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// `10-minute`, or `90-second` where it is no whole number of minutes.
@@ -53,6 +74,33 @@ fn period(seconds: u64) -> String {
         s if s % 60 == 0 => format!("{}-minute", s / 60),
         s => format!("{s}-second"),
     }
+}
+
+/// `10 min`, `90 s`, `1 min 5 s`.
+fn duration(seconds: u64) -> String {
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
+
+/// `4 GiB of 4 GiB`, or `1 GiB and with the steps beside it 4 GiB of 4 GiB`.
+fn of(reached: &Reached, amount: &dyn Fn(&u64) -> String) -> String {
+    let Reached {
+        used,
+        together,
+        limit,
+    } = reached;
+    if used == together {
+        return format!("{} of {}", amount(used), amount(limit));
+    }
+    format!(
+        "{} and with the steps beside it {} of {}",
+        amount(used),
+        amount(together),
+        amount(limit)
+    )
 }
 
 /// `20 GiB`, in the largest unit of which there is one.
@@ -70,6 +118,37 @@ pub fn amount(bytes: u64) -> String {
 }
 
 impl Fault {
+    /// What the reader is told beside the error itself: for a limit, how far `who` (as in `step 3 (line 7)`) went, of
+    /// how much, and what to do.
+    pub fn advice(&self, who: &str) -> String {
+        match self {
+            Self::Input { help, .. } => help.clone(),
+            Self::Time { seconds, elapsed } => format!(
+                "{who} was at work after {} of {}; make the build do less, or ask for a longer limit with --time-limit",
+                duration(elapsed.as_secs()),
+                duration(*seconds)
+            ),
+            Self::Layers { reached, limit } => format!(
+                "{who} brought all layers of all stages, uncompressed, to {} of {}; leave out what is not needed",
+                amount(*reached),
+                amount(*limit)
+            ),
+            Self::Memory(reached) => format!(
+                "{who} reached {}; all processes of a build together may use that much: run fewer at once, for example with make -j2",
+                of(reached, &|bytes| amount(*bytes))
+            ),
+            Self::Files(reached) => format!(
+                "{who} reached {} files and folders; remove what is only needed on the way before more is made",
+                of(reached, &u64::to_string)
+            ),
+            Self::Processes(reached) => format!(
+                "{who} reached {} processes and threads; run fewer at once, for example with make -j2",
+                of(reached, &u64::to_string)
+            ),
+            Self::Cancelled | Self::Host(_) | Self::Store(_) => String::new(),
+        }
+    }
+
     /// A fault of the input.
     pub fn input(message: impl Into<String>) -> Self {
         Self::Input {
@@ -165,9 +244,22 @@ mod tests {
             (0, "0-minute"),
         ] {
             assert_eq!(
-                Fault::Time { seconds }.to_string(),
+                Fault::Time {
+                    seconds,
+                    elapsed: Duration::ZERO
+                }
+                .to_string(),
                 format!("build exceeded {text} time limit")
             );
+        }
+        for (bytes, text) in [
+            (4 * GIB, "4"),
+            (GIB / 2, "0.5"),
+            (GIB / 4, "0.25"),
+            (3 * GIB / 2, "1.5"),
+            (64 << 20, "0.06"),
+        ] {
+            assert_eq!(gigabytes(bytes), text);
         }
         for (bytes, text) in [
             (20 << 30, "20 GiB"),
@@ -178,5 +270,37 @@ mod tests {
         ] {
             assert_eq!(amount(bytes), text);
         }
+    }
+
+    #[test]
+    fn a_limit_says_how_far_the_step_went_alone_and_with_others() {
+        let reached = |used, together| Reached {
+            used,
+            together,
+            limit: 4 << 30,
+        };
+        let alone = Fault::Memory(reached(4 << 30, 4 << 30));
+        assert_eq!(alone.to_string(), "build exceeded 4 GB memory limit");
+        let advice = alone.advice("step 3 (line 7)");
+        assert!(
+            advice.starts_with("step 3 (line 7) reached 4 GiB of 4 GiB; "),
+            "{advice}"
+        );
+        let shared = Fault::Memory(reached(1 << 30, 4 << 30)).advice("step 3 (line 7)");
+        assert!(
+            shared.starts_with(
+                "step 3 (line 7) reached 1 GiB and with the steps beside it 4 GiB of 4 GiB; "
+            ),
+            "{shared}"
+        );
+        let late = Fault::Time {
+            seconds: 600,
+            elapsed: Duration::from_secs(605),
+        };
+        assert_eq!(late.to_string(), "build exceeded 10-minute time limit");
+        assert!(
+            late.advice("step 1 (line 1)")
+                .contains(" after 10 min 5 s of 10 min; ")
+        );
     }
 }

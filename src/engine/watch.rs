@@ -65,15 +65,17 @@ impl Watch {
     }
 
     /// The error of R17 for the time.
-    pub const fn time_up(&self) -> Fault {
+    pub fn time_up(&self) -> Fault {
         Fault::Time {
             seconds: self.limits.time_seconds,
+            elapsed: self.elapsed(),
         }
     }
 
-    /// The error of R17 for the layers.
-    pub const fn layers_full(&self) -> Fault {
+    /// The error of R17 for the layers, when there would be `more` bytes than were counted.
+    pub fn layers_full(&self, more: u64) -> Fault {
         Fault::Layers {
+            reached: self.layer_bytes().saturating_add(more),
             limit: self.limits.layer_bytes,
         }
     }
@@ -105,7 +107,7 @@ impl Watch {
     pub fn charge(&self, bytes: u64) -> Result<(), Fault> {
         let before = self.layer_bytes.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > self.limits.layer_bytes {
-            return Err(self.layers_full());
+            return Err(self.layers_full(0));
         }
         Ok(())
     }

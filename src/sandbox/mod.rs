@@ -25,6 +25,7 @@ mod seccomp;
 pub mod settings;
 pub mod spec;
 pub mod support;
+mod together;
 mod wire;
 
 pub use child::child;
@@ -34,3 +35,4 @@ pub use job::{Input, Job, Output, Task, View, Work};
 pub use open::{ECHO, Sandbox};
 pub use settings::Settings;
 pub use support::{Held, Support};
+pub use together::Together;

@@ -10,8 +10,9 @@ use super::ids::Ids;
 use super::job::{Input, Output, View, Work};
 use super::seccomp::Filters;
 use super::settings::Settings;
-use super::spec::{Observer, Outcome, RunSpec};
+use super::spec::{Observer, Outcome, RunSpec, StepLimits};
 use super::support::{Held, Support};
+use super::together::Together;
 use crate::model::event::Cancel;
 
 /// A job that every program has: gives back what it gets. To see whether a sandbox can be made at all.
@@ -139,7 +140,23 @@ impl Sandbox {
         observer: &dyn Observer,
         cancel: &Cancel,
     ) -> Result<Outcome, SandboxError> {
-        host::run::run(self, spec, observer, cancel)
+        self.run_in(&self.together(&spec.limits), spec, observer, cancel)
+    }
+
+    /// The same, under the limits of memory, CPU and processes that a whole build has.
+    pub fn run_in(
+        &self,
+        together: &Together,
+        spec: &RunSpec,
+        observer: &dyn Observer,
+        cancel: &Cancel,
+    ) -> Result<Outcome, SandboxError> {
+        host::run::run(self, together, spec, observer, cancel)
+    }
+
+    /// Limits that several steps share: those of memory, CPU and processes hold for their sum.
+    pub fn together(&self, limits: &StepLimits) -> Together {
+        Together::new(self.cgroups().cloned(), limits)
     }
 
     /// Does a job inside the user namespace; blocks. Answers with what the job answered. When it fails, what was

@@ -75,7 +75,8 @@ pub enum Mount {
     },
 }
 
-/// What one step may use.
+/// What one step may use. Memory, CPU and processes are shared with the steps beside it where it runs in a
+/// [`Together`](super::Together).
 #[derive(Debug, Clone)]
 pub struct StepLimits {
     /// Memory of the whole tree, in bytes.
@@ -130,6 +131,8 @@ pub enum Ending {
     Signalled(i32),
     /// Something in the tree was killed for memory, whatever the payload's own code says.
     Memory,
+    /// The same, but it was the whole host that had no memory left, and not the step that had too much.
+    HostMemory,
     /// The deadline passed.
     Time,
     /// `upper` grew past its limit.
@@ -142,6 +145,17 @@ pub enum Ending {
     Cancelled,
 }
 
+/// How far a step went that was stopped by a limit; in bytes, or in things counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// The step alone, at most.
+    pub used: u64,
+    /// With the steps beside it.
+    pub together: u64,
+    /// What there was to be had.
+    pub limit: u64,
+}
+
 /// How a step went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -149,6 +163,8 @@ pub struct Outcome {
     pub ending: Ending,
     /// What it used in all.
     pub usage: StepUsage,
+    /// How far it went, where the ending is a limit of memory, disk, inodes or processes.
+    pub reached: Option<Reached>,
     /// Hosts that it wanted and was refused, each once, in order.
     pub refused: Vec<String>,
     /// Whether output was cut at `log_bytes`.

@@ -132,7 +132,7 @@ impl<R: Read> Read for Limited<'_, R> {
         self.left = self
             .left
             .checked_sub(n as u64)
-            .ok_or_else(|| self.watch.layers_full().into_io())?;
+            .ok_or_else(|| self.watch.layers_full(n as u64).into_io())?;
         Ok(n)
     }
 }

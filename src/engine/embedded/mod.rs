@@ -19,7 +19,7 @@ mod tests;
 
 use std::path::Path;
 
-use super::fault::{Fault, amount};
+use super::fault::Fault;
 use super::plan::{self, Images, PlanError, Wanted};
 use super::snapshot::Snapshots;
 use super::traced::Traced;
@@ -209,6 +209,7 @@ impl Embedded {
             layer_limit: layer_bytes,
         });
         let board = Board::new(plan.stages.len());
+        let together = run::together(self.sandbox.as_ref(), &watch);
         let build = Build {
             engine: self,
             request,
@@ -216,6 +217,7 @@ impl Embedded {
             watch: &watch,
             events,
             board: &board,
+            together,
         };
         build.run();
         let (done, cached_steps) = board.outcome()?;
@@ -252,29 +254,20 @@ impl Embedded {
 
 /// A fault as the build's error, with the step and the line at fault.
 fn located(fault: Fault, step: Option<u32>, line: Option<u32>) -> BuildError {
-    match build_error(fault) {
-        BuildError::Failed(failure) => BuildError::Failed(failure.at(step, line)),
-        other => other,
+    let who = match (step, line) {
+        (Some(step), Some(line)) => format!("step {step} (line {line})"),
+        (Some(step), None) => format!("step {step}"),
+        (None, _) => "the build".into(),
+    };
+    let failure = Failure::new(fault.to_string()).help(fault.advice(&who));
+    match fault {
+        Fault::Cancelled => BuildError::Cancelled,
+        Fault::Host(text) => BuildError::Host(text),
+        Fault::Store(error) => BuildError::Store(error),
+        _ => BuildError::Failed(failure.at(step, line)),
     }
 }
 
 pub(super) fn build_error(fault: Fault) -> BuildError {
-    let message = fault.to_string();
-    let help = match fault {
-        Fault::Cancelled => return BuildError::Cancelled,
-        Fault::Host(text) => return BuildError::Host(text),
-        Fault::Store(error) => return BuildError::Store(error),
-        Fault::Input { help, .. } => help,
-        Fault::Time { .. } => {
-            "make the build do less, or ask for a longer limit with --time-limit".into()
-        }
-        Fault::Layers { limit } => format!(
-            "all layers of all stages together may have {}, uncompressed; leave out what is not needed",
-            amount(limit)
-        ),
-        Fault::Memory { .. } => {
-            "all processes of a step together may use that much; run fewer at once".into()
-        }
-    };
-    BuildError::Failed(Failure::new(message).help(help))
+    located(fault, None, None)
 }

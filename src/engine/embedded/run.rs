@@ -16,9 +16,10 @@ use crate::engine::tree::{Tree, clean, resolve};
 use crate::engine::watch::Watch;
 use crate::model::event::{Happening, Stream, Usage};
 use crate::model::ledger::Connection;
-use crate::model::limits::GIB;
-use crate::sandbox::spec::{Ending, Mount, Observer, Outcome, RunSpec, StepLimits, StepUsage};
-use crate::sandbox::{Sandbox, SandboxError};
+use crate::sandbox::spec::{
+    Ending, Mount, Observer, Outcome, Reached, RunSpec, StepLimits, StepUsage,
+};
+use crate::sandbox::{Sandbox, SandboxError, Together};
 
 /// Where a here-document with an interpreter of its own is put.
 const SCRIPTS: &str = "/dev/pipes";
@@ -94,7 +95,6 @@ impl Stage<'_> {
             }
             None => None,
         };
-        let limits = watch.limits();
         let spec = RunSpec {
             lower,
             upper: upper.upper(),
@@ -110,15 +110,7 @@ impl Stage<'_> {
             stdin: Vec::new(),
             gate: pass,
             seen: build.request.conditions.seen,
-            limits: StepLimits {
-                memory_bytes: limits.memory_bytes,
-                cpus: limits.cpus,
-                pids: limits.pids,
-                deadline: watch.deadline(),
-                disk_bytes: watch.layer_bytes_left(),
-                inodes: limits.inodes,
-                log_bytes: limits.log_bytes,
-            },
+            limits: step_limits(watch),
         };
         let observer = Told {
             step: step.number,
@@ -133,7 +125,10 @@ impl Stage<'_> {
                 observer.line(Stream::Stderr, owners::NOT_KEPT.as_bytes());
             }
         }
-        let outcome = sandbox.run(&spec, &observer, watch.stop());
+        let outcome = match &build.together {
+            Some(together) => sandbox.run_in(together, &spec, &observer, watch.stop()),
+            None => sandbox.run(&spec, &observer, watch.stop()),
+        };
         let outcome = outcome.map_err(|e| sandbox_fault(e, &order.argv))?;
         drop((turn, scratch));
         observer.finish(&outcome);
@@ -243,6 +238,25 @@ impl Stage<'_> {
     }
 }
 
+/// What a step may use now: of disk, what the layers so far have left.
+fn step_limits(watch: &Watch) -> StepLimits {
+    let limits = watch.limits();
+    StepLimits {
+        memory_bytes: limits.memory_bytes,
+        cpus: limits.cpus,
+        pids: limits.pids,
+        deadline: watch.deadline(),
+        disk_bytes: watch.layer_bytes_left(),
+        inodes: limits.inodes,
+        log_bytes: limits.log_bytes,
+    }
+}
+
+/// What the steps of one build share.
+pub fn together(sandbox: Option<&Sandbox>, watch: &Watch) -> Option<Together> {
+    sandbox.map(|sandbox| sandbox.together(&step_limits(watch)))
+}
+
 /// How many steps run at the same time: as many as the build may use cores.
 fn side_by_side(watch: &Watch) -> usize {
     // A whole number of a few cores.
@@ -339,38 +353,31 @@ fn judge(
             format!("process {command:?} did not complete successfully: exit code: {code}");
         Fault::input(message).help("the step's output says why")
     };
+    // The sandbox says how far it went whenever it says that a limit was reached.
+    let reached = |limit: u64| {
+        outcome.reached.unwrap_or(Reached {
+            used: limit,
+            together: limit,
+            limit,
+        })
+    };
     let limits = watch.limits();
     match outcome.ending {
         Ending::Exited(0) => Ok(()),
         Ending::Exited(code) => Err(failed(code)),
         Ending::Signalled(signal) => Err(failed(128 + signal)),
-        Ending::Memory => Err(Fault::Memory {
-            gigabytes: gigabytes(limits.memory_bytes),
-        }),
-        Ending::Time => Err(watch.time_up()),
-        Ending::Disk => Err(watch.layers_full()),
-        Ending::Inodes => Err(Fault::input(format!(
-            "build exceeded limit of {} files in a step",
-            limits.inodes
+        Ending::Memory => Err(Fault::Memory(reached(limits.memory_bytes))),
+        Ending::HostMemory => Err(Fault::Host(format!(
+            "this host ran out of memory while the build used {} of its {}; run fewer builds at once, or add memory",
+            amount(outcome.usage.memory_peak_bytes),
+            amount(limits.memory_bytes)
         ))),
-        Ending::Pids => Err(Fault::input(format!(
-            "build exceeded limit of {} processes",
-            limits.pids
-        ))
-        .help("run fewer at once, for example with make -j2")),
+        Ending::Time => Err(watch.time_up()),
+        Ending::Disk => Err(watch.layers_full(outcome.usage.disk_bytes)),
+        Ending::Inodes => Err(Fault::Files(reached(limits.inodes))),
+        Ending::Pids => Err(Fault::Processes(reached(limits.pids))),
         Ending::Cancelled => Err(Fault::Cancelled),
     }
-}
-
-/// `4`, or `0.25` where it is no whole number.
-fn gigabytes(bytes: u64) -> String {
-    let whole = bytes / GIB;
-    let hundredths = (bytes % GIB) * 100 / GIB;
-    if hundredths == 0 && whole > 0 {
-        return whole.to_string();
-    }
-    let text = format!("{whole}.{hundredths:02}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Passes on what a step prints and uses.
@@ -434,23 +441,5 @@ impl Observer for Told<'_> {
             stream: Stream::Stderr,
             text: format!("network disabled — connection refused to {host}"),
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_memory_limit_is_named_in_gigabytes() {
-        for (bytes, text) in [
-            (4 * GIB, "4"),
-            (GIB / 2, "0.5"),
-            (GIB / 4, "0.25"),
-            (3 * GIB / 2, "1.5"),
-            (64 << 20, "0.06"),
-        ] {
-            assert_eq!(gigabytes(bytes), text);
-        }
     }
 }

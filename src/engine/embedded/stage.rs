@@ -18,6 +18,7 @@ use crate::engine::watch::Watch;
 use crate::engine::{BuildError, BuildRequest};
 use crate::model::Digest;
 use crate::model::event::{EventSink, Happening, StepOutcome};
+use crate::sandbox::Together;
 
 /// More stages than this are not worked on at the same time.
 const THREADS: usize = 8;
@@ -38,6 +39,8 @@ pub struct Build<'a> {
     pub events: &'a dyn EventSink,
     /// Where stages meet.
     pub board: &'a Board,
+    /// What its steps share, where they can run.
+    pub together: Option<Together>,
 }
 
 /// A stage at work.

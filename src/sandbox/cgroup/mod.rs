@@ -1,7 +1,8 @@
 //! Control groups, where the host lets us have them: memory, CPU and processes held by the kernel.
 //!
-//! One group a step, named after the process that made it, so that what a killed process left behind is known by its
-//! name and swept by the next. Version 2, version 1, and both side by side.
+//! One group a build, which holds the limits, and in it one a step, which counts. Each is named after the process that
+//! made it, so that what a killed process left behind is known by its name and swept by the next. Version 2, version 1,
+//! and both side by side.
 
 mod mounts;
 mod v1;
@@ -13,8 +14,6 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-
-use super::spec::StepLimits;
 
 /// The folder of all our groups.
 const FOLDER: &str = "flareo";
@@ -28,7 +27,7 @@ pub enum Cgroups {
     V1(v1::Parents),
 }
 
-/// The group of one step.
+/// The group of one build, or of one step in it.
 #[derive(Debug)]
 pub struct Group {
     kind: Kind,
@@ -39,6 +38,17 @@ pub struct Group {
 enum Kind {
     V2(v2::Group),
     V1(v1::Group),
+}
+
+/// What the kernel holds for a group and all below it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shared {
+    /// In bytes.
+    pub memory_bytes: u64,
+    /// CPU quota: 2.0 is two cores.
+    pub cpus: f64,
+    /// Processes and threads, each step's pid 1 among them.
+    pub pids: u64,
 }
 
 /// What a group used.
@@ -82,38 +92,66 @@ impl Cgroups {
         }
     }
 
-    /// Makes a group with these limits.
-    pub fn make(&self, limits: &StepLimits) -> io::Result<Group> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let name = format!("{}-{}", own_name()?, NUMBER.fetch_add(1, Ordering::Relaxed));
-        let kind = match self {
+    /// Makes a group that holds limits for everybody in it and in the groups below it.
+    pub fn make(&self, limits: &Shared) -> io::Result<Group> {
+        let name = new_name()?;
+        Ok(Group::new(match self {
             Self::V2(parent) => Kind::V2(parent.make(&name, limits)?),
             Self::V1(parents) => Kind::V1(parents.make(&name, limits)?),
-        };
-        Ok(Group {
-            kind,
-            removed: false,
+        }))
+    }
+
+    /// Makes a group that only counts.
+    pub fn make_member(&self) -> io::Result<Group> {
+        let name = new_name()?;
+        Ok(Group::new(match self {
+            Self::V2(parent) => Kind::V2(parent.make_member(&name)?),
+            Self::V1(parents) => Kind::V1(parents.make_member(&name)?),
+        }))
+    }
+
+    /// A group as the place for others.
+    pub fn within(group: &Group) -> io::Result<Self> {
+        Ok(match &group.kind {
+            Kind::V2(group) => Self::V2(group.as_parent()?),
+            Kind::V1(group) => Self::V1(group.as_parents()),
         })
     }
 
-    /// Removes groups of processes that are gone.
+    /// Removes groups of processes that are gone, and those in them.
     pub fn sweep(&self) {
         let folders = match self {
             Self::V2(parent) => vec![parent.folder()],
             Self::V1(parents) => parents.folders(),
         };
         for folder in folders {
-            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                if entry.file_name().to_str().is_some_and(is_orphan) {
-                    kill_all(&entry.path());
-                    let _ = remove(&entry.path(), Duration::from_millis(500));
+            for orphan in orphans(&folder) {
+                for member in orphans(&orphan).into_iter().chain([orphan]) {
+                    kill_all(&member);
+                    let _ = remove(&member, Duration::from_millis(500));
                 }
             }
         }
     }
 }
 
+/// The groups under `folder` whose makers are gone.
+fn orphans(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_orphan))
+        .map(|entry| entry.path())
+        .collect()
+}
+
 impl Group {
+    const fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            removed: false,
+        }
+    }
+
     /// What a process of one thread may write 0 to, to go in by itself; none where that is not to be had, and
     /// [`take`](Self::take) it must be.
     ///
@@ -123,6 +161,23 @@ impl Group {
         match &self.kind {
             Kind::V2(_) => Ok(Vec::new()),
             Kind::V1(group) => group.doors(),
+        }
+    }
+
+    /// Sets anew how many processes and threads there may be.
+    pub fn allow_pids(&self, pids: u64) -> io::Result<()> {
+        match &self.kind {
+            Kind::V2(group) => group.allow_pids(pids),
+            Kind::V1(group) => group.allow_pids(pids),
+        }
+    }
+
+    /// Whether the memory limit was ever reached, here or, on v2, below. Who was killed without that was killed
+    /// because the whole host ran out.
+    pub fn reached_memory_limit(&self) -> bool {
+        match &self.kind {
+            Kind::V2(group) => group.reached_memory_limit(),
+            Kind::V1(group) => group.reached_memory_limit(),
         }
     }
 
@@ -183,6 +238,13 @@ impl Drop for Group {
             }
         }
     }
+}
+
+/// The name of a group that there never was.
+fn new_name() -> io::Result<String> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    Ok(format!("{}-{number}", own_name()?))
 }
 
 /// This process's part of a group's name: its id and when it started, which together never come twice.
@@ -262,11 +324,6 @@ fn field(path: &Path, key: &str) -> Option<u64> {
 /// A CPU quota as the kernel takes it: microseconds in a period of 100 milliseconds.
 fn quota(cpus: f64) -> u64 {
     ((cpus * 100_000.0) as u64).max(1_000)
-}
-
-/// How many processes the group may have: the step's, and pid 1.
-const fn pids(limits: &StepLimits) -> u64 {
-    limits.pids.saturating_add(1)
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::mounts::CgroupMount;
-use super::{FOLDER, GroupUse, field, number, pids, quota};
-use crate::sandbox::spec::StepLimits;
+use super::{FOLDER, GroupUse, Shared, field, number, quota};
+
+/// A limit counts as reached from this far below, in bytes: the kernel takes memory in batches.
+const BATCH: u64 = 1 << 20;
 
 /// Our folder in each hierarchy that there is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,25 +70,12 @@ impl Parents {
             .collect()
     }
 
-    pub fn make(&self, name: &str, limits: &StepLimits) -> io::Result<Group> {
-        let make = |parent: &Option<PathBuf>| -> io::Result<Option<PathBuf>> {
-            let Some(parent) = parent else {
-                return Ok(None);
-            };
-            let folder = parent.join(name);
-            match fs::create_dir(&folder) {
-                // cpu and cpuacct are often one hierarchy.
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-                _ => Ok(Some(folder)),
-            }
-        };
-        let group = Group {
-            memory: make(&self.memory)?,
-            cpu: make(&self.cpu)?,
-            cpuacct: make(&self.cpuacct)?,
-            pids: make(&self.pids)?,
-        };
+    /// A group that holds limits.
+    pub fn make(&self, name: &str, limits: &Shared) -> io::Result<Group> {
+        let group = self.make_member(name)?;
         if let Some(memory) = &group.memory {
+            // Older kernels count what is below only when told to; newer ones always do and take the word.
+            let _ = fs::write(memory.join("memory.use_hierarchy"), "1");
             fs::write(
                 memory.join("memory.limit_in_bytes"),
                 limits.memory_bytes.to_string(),
@@ -101,14 +90,63 @@ impl Parents {
             let quota = quota(limits.cpus).to_string();
             fs::write(cpu.join("cpu.cfs_quota_us"), quota)?;
         }
-        if let Some(folder) = &group.pids {
-            fs::write(folder.join("pids.max"), pids(limits).to_string())?;
-        }
+        group.allow_pids(limits.pids)?;
         Ok(group)
+    }
+
+    /// A group that only counts.
+    pub fn make_member(&self, name: &str) -> io::Result<Group> {
+        let make = |parent: &Option<PathBuf>| -> io::Result<Option<PathBuf>> {
+            let Some(parent) = parent else {
+                return Ok(None);
+            };
+            let folder = parent.join(name);
+            match fs::create_dir(&folder) {
+                // cpu and cpuacct are often one hierarchy.
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+                _ => Ok(Some(folder)),
+            }
+        };
+        Ok(Group {
+            memory: make(&self.memory)?,
+            cpu: make(&self.cpu)?,
+            cpuacct: make(&self.cpuacct)?,
+            pids: make(&self.pids)?,
+        })
     }
 }
 
 impl Group {
+    /// As the place for others.
+    pub fn as_parents(&self) -> Parents {
+        Parents {
+            memory: self.memory.clone(),
+            cpu: self.cpu.clone(),
+            cpuacct: self.cpuacct.clone(),
+            pids: self.pids.clone(),
+        }
+    }
+
+    pub fn allow_pids(&self, pids: u64) -> io::Result<()> {
+        match &self.pids {
+            Some(folder) => fs::write(folder.join("pids.max"), pids.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    pub fn reached_memory_limit(&self) -> bool {
+        let Some(folder) = &self.memory else {
+            return false;
+        };
+        let read = |file: &str| number(&folder.join(file)).unwrap_or(0);
+        // Both limits are the same. Not every kernel counts that the one with swap was reached.
+        read("memory.failcnt") > 0
+            || ["memory", "memory.memsw"].iter().any(|kind| {
+                let most = read(&format!("{kind}.max_usage_in_bytes"));
+                most > 0 && most.saturating_add(BATCH) >= read(&format!("{kind}.limit_in_bytes"))
+            })
+    }
+
     pub fn folders(&self) -> Vec<PathBuf> {
         let mut folders: Vec<PathBuf> = [&self.memory, &self.cpu, &self.cpuacct, &self.pids]
             .into_iter()
@@ -193,5 +231,25 @@ mod tests {
         assert_eq!(group.memory_kills(), 2);
         assert_eq!(group.usage().memory_bytes, 600);
         assert_eq!(group.refused_forks(), 0);
+    }
+
+    #[test]
+    fn a_limit_is_reached_when_it_failed_or_the_most_was_at_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| fs::write(dir.path().join(file), text).unwrap();
+        let group = Group {
+            memory: Some(dir.path().to_owned()),
+            ..Group::default()
+        };
+        assert!(!group.reached_memory_limit());
+        write("memory.limit_in_bytes", "67108864\n");
+        write("memory.max_usage_in_bytes", "5000000\n");
+        write("memory.failcnt", "0\n");
+        assert!(!group.reached_memory_limit());
+        write("memory.max_usage_in_bytes", "67000000\n");
+        assert!(group.reached_memory_limit());
+        write("memory.max_usage_in_bytes", "5000000\n");
+        write("memory.failcnt", "7\n");
+        assert!(group.reached_memory_limit());
     }
 }

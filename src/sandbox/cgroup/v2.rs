@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::mounts::CgroupMount;
-use super::{FOLDER, GroupUse, field, number, pids, quota};
-use crate::sandbox::spec::StepLimits;
+use super::{FOLDER, GroupUse, Shared, field, number, quota};
 
 /// Our folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +19,7 @@ pub struct Parent {
 #[derive(Debug)]
 pub struct Group {
     folder: PathBuf,
+    cpu: bool,
 }
 
 impl Parent {
@@ -56,13 +56,6 @@ impl Parent {
             return None;
         }
         let folder = group.join(FOLDER);
-        let passed_on = |at: &Path| {
-            for controller in ["memory", "pids", "cpu"] {
-                // Refused where a group has processes of its own; then it may still have been done before us.
-                let _ = fs::write(at.join("cgroup.subtree_control"), format!("+{controller}"));
-            }
-            words(&at.join("cgroup.subtree_control"))
-        };
         let top = passed_on(group);
         let new = !folder.exists();
         if !top.iter().any(|name| name == "memory") || (new && fs::create_dir(&folder).is_err()) {
@@ -112,19 +105,15 @@ impl Parent {
         self.folder.clone()
     }
 
-    pub fn make(&self, name: &str, limits: &StepLimits) -> io::Result<Group> {
-        let group = Group {
-            folder: self.folder.join(name),
-        };
-        fs::create_dir(&group.folder)?;
+    /// A group that holds limits.
+    pub fn make(&self, name: &str, limits: &Shared) -> io::Result<Group> {
+        let group = self.made(name)?;
         group.set("memory.max", limits.memory_bytes)?;
         // Without swap there is no file for it.
         if group.folder.join("memory.swap.max").exists() {
             group.set("memory.swap.max", 0)?;
         }
-        // A step that lost one of its processes is lost as a whole.
-        let _ = group.set("memory.oom.group", 1);
-        group.set("pids.max", pids(limits))?;
+        group.allow_pids(limits.pids)?;
         if self.cpu {
             fs::write(
                 group.folder.join("cpu.max"),
@@ -133,9 +122,61 @@ impl Parent {
         }
         Ok(group)
     }
+
+    /// A group that only counts.
+    pub fn make_member(&self, name: &str) -> io::Result<Group> {
+        let group = self.made(name)?;
+        // A step that lost one of its processes is lost as a whole.
+        let _ = group.set("memory.oom.group", 1);
+        Ok(group)
+    }
+
+    fn made(&self, name: &str) -> io::Result<Group> {
+        let folder = self.folder.join(name);
+        fs::create_dir(&folder)?;
+        Ok(Group {
+            folder,
+            cpu: self.cpu,
+        })
+    }
+}
+
+/// Passes controllers on to the groups below `at`; answers with those that are.
+fn passed_on(at: &Path) -> Vec<String> {
+    for controller in ["memory", "pids", "cpu"] {
+        // Refused where a group has processes of its own; then it may still have been done before us.
+        let _ = fs::write(at.join("cgroup.subtree_control"), format!("+{controller}"));
+    }
+    words(&at.join("cgroup.subtree_control"))
 }
 
 impl Group {
+    /// As the place for others: its limits hold for their sum.
+    pub fn as_parent(&self) -> io::Result<Parent> {
+        let passed = passed_on(&self.folder);
+        if !["memory", "pids"]
+            .iter()
+            .all(|needed| passed.iter().any(|name| name == needed))
+        {
+            return Err(io::Error::other("memory and pids are not passed on to it"));
+        }
+        Ok(Parent {
+            folder: self.folder.clone(),
+            cpu: self.cpu,
+        })
+    }
+
+    pub fn allow_pids(&self, pids: u64) -> io::Result<()> {
+        self.set("pids.max", pids)
+    }
+
+    pub fn reached_memory_limit(&self) -> bool {
+        let events = self.folder.join("memory.events");
+        ["max", "oom"]
+            .iter()
+            .any(|key| field(&events, key).is_some_and(|count| count > 0))
+    }
+
     fn set(&self, file: &str, value: u64) -> io::Result<()> {
         fs::write(self.folder.join(file), value.to_string())
     }
@@ -180,17 +221,12 @@ fn words(path: &Path) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
 
-    fn limits() -> StepLimits {
-        StepLimits {
+    fn limits() -> Shared {
+        Shared {
             memory_bytes: 1 << 20,
             cpus: 1.5,
-            pids: 10,
-            deadline: Instant::now(),
-            disk_bytes: 0,
-            inodes: 0,
-            log_bytes: 0,
+            pids: 11,
         }
     }
 
@@ -220,7 +256,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let group = Group {
             folder: dir.path().to_owned(),
+            cpu: true,
         };
+        assert!(!group.reached_memory_limit());
         fs::write(
             dir.path().join("memory.events"),
             "low 0\nhigh 0\nmax 9\noom 2\noom_kill 1\n",
@@ -233,6 +271,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!((group.memory_kills(), group.refused_forks()), (1, 4));
+        assert!(group.reached_memory_limit());
         assert_eq!(group.usage().cpu, Duration::from_micros(1500));
     }
 

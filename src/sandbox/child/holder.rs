@@ -94,7 +94,7 @@ pub fn run(
         Mode::empty(),
     )
     .at(|| "open upper".into())?;
-    let watch = Watch::new(upper, order.limits);
+    let watch = Watch::new(upper, order.limits, &order.mounts);
     let step = Step {
         order,
         filters,

@@ -8,7 +8,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::held::HeldMemory;
 use super::tree::{self, Size};
+use crate::sandbox::spec::Mount;
 use crate::sandbox::wire::{Limits, Measure};
 
 /// Growth of the disk's use that is worth a walk, in bytes and in files.
@@ -30,6 +32,11 @@ pub struct Watch {
     deleted: u64,
     walked: Option<Walk>,
     start: Option<(u64, u64)>,
+    held: HeldMemory,
+    /// Bytes of a page.
+    page: u64,
+    /// Ticks of CPU time in a second.
+    tick: u64,
 }
 
 struct Walk {
@@ -52,8 +59,8 @@ pub fn allow_many_descriptors() {
 }
 
 impl Watch {
-    /// For a step with this upper directory.
-    pub fn new(upper: OwnedFd, limits: Limits) -> Self {
+    /// For a step with this upper directory and these mounts.
+    pub fn new(upper: OwnedFd, limits: Limits, mounts: &[Mount]) -> Self {
         // Deep trees cost a descriptor a level.
         allow_many_descriptors();
         let start = disk(&upper);
@@ -66,6 +73,10 @@ impl Watch {
             deleted: 0,
             walked: None,
             start,
+            held: HeldMemory::new(mounts),
+            // Asked for here: on kernels before 6.4 they are read from /proc/self, and in the step's /proc we are not.
+            page: rustix::param::page_size() as u64,
+            tick: rustix::param::clock_ticks_per_second().max(1),
         }
     }
 
@@ -140,12 +151,10 @@ impl Watch {
     }
 
     /// Adds up memory, processes and time of everybody in the step's /proc.
-    fn watch_processes(&self, measure: &mut Measure) {
+    fn watch_processes(&mut self, measure: &mut Measure) {
         if !self.own_proc() {
             return;
         }
-        let page = rustix::param::page_size() as u64;
-        let tick = rustix::param::clock_ticks_per_second().max(1);
         let processes = processes();
         for process in &processes {
             measure.pids += fs::metadata(process.join("task"))
@@ -156,12 +165,22 @@ impl Watch {
                 .nth(1)
                 .and_then(|pages| pages.parse::<u64>().ok())
                 .unwrap_or(0);
-            measure.memory_bytes = measure.memory_bytes.saturating_add(resident * page);
-            measure.cpu_ms += cpu_ticks(process) * 1000 / tick;
+            measure.memory_bytes = measure
+                .memory_bytes
+                .saturating_add(resident.saturating_mul(self.page));
+            measure.cpu_ms += cpu_ticks(process).saturating_mul(1000) / self.tick;
         }
-        // Shared pages were counted once for each who has them. When that makes it look like too much, look closely.
+        let held = self.held.bytes(&processes);
+        let mapped = measure.memory_bytes;
+        measure.memory_bytes = mapped.saturating_add(held);
+        // Shared pages were counted once for each who has them, and once more if they are files in memory. When that
+        // makes it look like too much, look closely.
         if measure.memory_bytes > self.limits.watch_memory.unwrap_or(u64::MAX) {
-            measure.memory_bytes = processes.iter().map(|process| proportional(process)).sum();
+            let (own, shared) = processes.iter().fold((0, 0), |(own, shared), process| {
+                let (more_own, more_shared) = proportional(process);
+                (own + more_own, shared + more_shared)
+            });
+            measure.memory_bytes = own + held.max(shared);
         }
     }
 }
@@ -208,14 +227,18 @@ fn cpu_ticks(process: &Path) -> u64 {
         .sum()
 }
 
-/// Memory with shared pages divided among those who have them.
-fn proportional(process: &Path) -> u64 {
+/// Memory with shared pages divided among those who have them: what is no file in memory, and what is.
+fn proportional(process: &Path) -> (u64, u64) {
     let rollup = fs::read_to_string(process.join("smaps_rollup")).unwrap_or_default();
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
-    line.and_then(|rest| rest.split_whitespace().next())
-        .and_then(|kb| kb.parse::<u64>().ok())
-        .unwrap_or(0)
-        * 1024
+    let field = |name: &str| {
+        let line = rollup.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.split_whitespace().next())
+            .and_then(|kb| kb.parse::<u64>().ok())
+            .unwrap_or(0)
+            * 1024
+    };
+    let shared = field("Pss_Shmem:");
+    (field("Pss:").saturating_sub(shared), shared)
 }
 
 /// Bytes of files without a name that somebody still holds open or mapped.

@@ -7,6 +7,7 @@
 
 mod device;
 mod fault;
+mod held;
 mod holder;
 mod init;
 mod measure;

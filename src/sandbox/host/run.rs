@@ -20,8 +20,9 @@ use crate::sandbox::error::SandboxError;
 use crate::sandbox::gate::{Gate, Pass};
 use crate::sandbox::refuse::Refused;
 use crate::sandbox::refuse::packets::Ear;
-use crate::sandbox::spec::{Ending, Observer, Outcome, RunSpec, StepLimits, StepUsage};
+use crate::sandbox::spec::{Ending, Observer, Outcome, Reached, RunSpec, StepLimits, StepUsage};
 use crate::sandbox::support::Held;
+use crate::sandbox::together::{Member, Together, Used};
 use crate::sandbox::wire::{self, Measure, Order, Report};
 
 /// How often the use is told and the limits are looked at.
@@ -34,17 +35,16 @@ const BURST: usize = 64;
 /// Runs a step to its end.
 pub fn run(
     sandbox: &Sandbox,
+    together: &Together,
     spec: &RunSpec,
     observer: &dyn Observer,
     cancel: &Cancel,
 ) -> Result<Outcome, SandboxError> {
     order::check(sandbox, spec)?;
-    let group = sandbox
-        .cgroups()
-        .map(|cgroups| cgroups.make(&spec.limits))
-        .transpose();
-    let group = group.map_err(SandboxError::host("make the step's cgroup"))?;
-    let doors = group.as_ref().map(Group::doors).transpose();
+    let member = together
+        .enter()
+        .map_err(SandboxError::host("make the step's cgroup"))?;
+    let doors = member.group().map(Group::doors).transpose();
     let doors = doors.map_err(SandboxError::host("open the step's cgroup"))?;
     let doors = doors.unwrap_or_default();
     let order = Order::Run(Box::new(order::order(
@@ -85,7 +85,7 @@ pub fn run(
         gate: None,
         observer,
         inside,
-        group,
+        member,
         goes_in,
         outputs: [
             Output {
@@ -106,6 +106,7 @@ pub fn run(
         refused: Refused::default(),
         measure: Measure::default(),
         most_pids: 0,
+        sum: Used::default(),
         usage: StepUsage::default(),
         verdict: None,
         exit: None,
@@ -122,7 +123,7 @@ struct Step<'a> {
     gate: Option<Gate>,
     observer: &'a dyn Observer,
     inside: Inside,
-    group: Option<Group>,
+    member: Member,
     /// Whether the step goes into its cgroup by itself.
     goes_in: bool,
     outputs: [Output; 2],
@@ -135,6 +136,8 @@ struct Step<'a> {
     refused: Refused,
     measure: Measure,
     most_pids: u64,
+    /// The most that it and the steps beside it were seen to use.
+    sum: Used,
     usage: StepUsage,
     /// Why it was killed.
     verdict: Option<Ending>,
@@ -241,7 +244,7 @@ impl Step<'_> {
             }
             Report::Born(pid) => {
                 self.pid1 = descriptors.into_iter().next();
-                if let Some(group) = &self.group
+                if let Some(group) = self.member.group()
                     && !self.goes_in
                     && let Err(error) = group.take(pid)
                     && error.raw_os_error() != Some(libc::ESRCH)
@@ -302,20 +305,39 @@ impl Step<'_> {
     fn judge(&mut self, measure: Measure) {
         let limits = self.limits;
         self.most_pids = self.most_pids.max(measure.pids);
-        let watched = |held: Held| held == Held::Watched;
         if measure.disk_bytes > limits.disk_bytes {
             self.kill(Ending::Disk);
         } else if measure.inodes > limits.inodes {
             self.kill(Ending::Inodes);
-        } else if watched(self.sandbox.support().memory)
-            && measure.memory_bytes > limits.memory_bytes
-        {
-            self.kill(Ending::Memory);
-        } else if watched(self.sandbox.support().pids) && measure.pids > limits.pids {
-            self.kill(Ending::Pids);
+        } else {
+            self.judge_sum(measure);
         }
         let cpu_ms = measure.cpu_ms.max(self.measure.cpu_ms);
         self.measure = Measure { cpu_ms, ..measure };
+    }
+
+    /// Looks at what the inside measured together with what the steps beside it use.
+    fn judge_sum(&mut self, measure: Measure) {
+        let support = self.sandbox.support();
+        let watched = |held: Held| held == Held::Watched;
+        if !watched(support.memory) && !watched(support.pids) {
+            return;
+        }
+        let sum = self.member.note(Used {
+            memory_bytes: measure.memory_bytes,
+            pids: measure.pids,
+        });
+        self.note_sum(sum);
+        if watched(support.memory) && sum.memory_bytes > self.limits.memory_bytes {
+            self.kill(Ending::Memory);
+        } else if watched(support.pids) && sum.pids > self.limits.pids {
+            self.kill(Ending::Pids);
+        }
+    }
+
+    fn note_sum(&mut self, sum: Used) {
+        self.sum.memory_bytes = self.sum.memory_bytes.max(sum.memory_bytes);
+        self.sum.pids = self.sum.pids.max(sum.pids);
     }
 
     /// Looks at what the kernel counted, and tells.
@@ -330,22 +352,33 @@ impl Step<'_> {
             pids: self.measure.pids,
             ..self.usage
         };
-        if let Some(group) = &self.group {
-            let used = group.usage();
+        if let Some(used) = self.member.usage() {
             usage.memory_bytes = used.memory_bytes;
             usage.cpu = used.cpu;
             // pid 1 is ours.
             usage.pids = used.pids.saturating_sub(1);
-            if self.exit.is_none() && group.memory_kills() > 0 {
-                self.kill(Ending::Memory);
+            self.most_pids = self.most_pids.max(usage.pids);
+            let sum = self.member.note(Used {
+                memory_bytes: usage.memory_bytes,
+                pids: usage.pids,
+            });
+            self.note_sum(sum);
+            if self.exit.is_none() && self.member.memory_kills() > 0 {
+                self.kill(self.kind_of_memory_kill());
             }
         }
-        usage.memory_peak_bytes = usage
-            .memory_peak_bytes
-            .max(usage.memory_bytes)
-            .min(self.limits.memory_bytes);
+        usage.memory_peak_bytes = usage.memory_peak_bytes.max(usage.memory_bytes);
         self.usage = usage;
         self.observer.usage(usage);
+    }
+
+    /// Whose memory ended when the kernel killed for it.
+    fn kind_of_memory_kill(&self) -> Ending {
+        if self.member.reached_memory_limit() {
+            Ending::Memory
+        } else {
+            Ending::HostMemory
+        }
     }
 
     /// Kills the step for a reason; the first reason counts.
@@ -462,22 +495,21 @@ impl Step<'_> {
                 }
             }
         }
-        let (kills, refused_forks) = self.group.as_ref().map_or((0, 0), |group| {
-            (group.memory_kills(), group.refused_forks())
-        });
-        if let Some(group) = &self.group {
-            self.usage.cpu = self.usage.cpu.max(group.usage().cpu);
+        let kills = self.member.memory_kills();
+        let refused_forks = self.member.refused_forks();
+        let killer = self.kind_of_memory_kill();
+        let company = self.member.has_company();
+        if let Some(used) = self.member.usage() {
+            self.usage.cpu = self.usage.cpu.max(used.cpu);
         }
         self.usage.disk_bytes = self.measure.disk_bytes;
-        if let Some(group) = self.group.take()
-            && let Err(error) = group.remove()
-        {
+        if let Err(error) = self.member.remove_group() {
             // The step is over either way; the next process sweeps it.
             tracing::warn!(%error, "a step's cgroup could not be removed");
         }
         let ending = match (self.verdict, self.exit) {
             (Some(verdict), _) => verdict,
-            _ if kills > 0 => Ending::Memory,
+            _ if kills > 0 => killer,
             (None, Some(exit)) => self.explained(exit, refused_forks),
             (None, None) => {
                 return Err(self.failure.unwrap_or_else(|| SandboxError::Inside {
@@ -486,19 +518,54 @@ impl Step<'_> {
                 }));
             }
         };
+        let reached = self.reached(ending, company);
         // What failed before the payload ran is no exit code of the payload's.
         if let (Ending::Exited(_), Some(failure)) = (ending, self.failure) {
             return Err(failure);
         }
-        if ending == Ending::Memory {
-            self.usage.memory_peak_bytes = self.limits.memory_bytes;
+        if let (Ending::Memory, Some(reached)) = (ending, reached) {
+            self.usage.memory_peak_bytes = reached.used;
         }
         Ok(Outcome {
             ending,
             usage: self.usage,
+            reached,
             refused: self.refused.into_hosts(),
             log_cut: self.budget.cut,
         })
+    }
+
+    /// How far a step went that a limit ended. What the kernel holds was reached to the last byte, whatever was seen
+    /// of it between two looks; by this step, if it was alone.
+    fn reached(&self, ending: Ending, company: bool) -> Option<Reached> {
+        let support = self.sandbox.support();
+        let of = |held: Held, used: u64, sum: u64, limit: u64| {
+            let together = if held == Held::Kernel {
+                limit
+            } else {
+                sum.max(used)
+            };
+            let used = if company { used } else { together };
+            Some(Reached {
+                used: used.min(together),
+                together,
+                limit,
+            })
+        };
+        let alone = |used: u64, limit: u64| of(Held::Watched, used, used, limit);
+        let limits = self.limits;
+        match ending {
+            Ending::Memory => of(
+                support.memory,
+                self.usage.memory_peak_bytes,
+                self.sum.memory_bytes,
+                limits.memory_bytes,
+            ),
+            Ending::Pids => of(support.pids, self.most_pids, self.sum.pids, limits.pids),
+            Ending::Disk => alone(self.measure.disk_bytes, limits.disk_bytes),
+            Ending::Inodes => alone(self.measure.inodes, limits.inodes),
+            _ => None,
+        }
     }
 
     /// The limit behind a payload's own end, if there is one.
