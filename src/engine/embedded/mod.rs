@@ -209,7 +209,6 @@ impl Embedded {
             layer_limit: layer_bytes,
         });
         let board = Board::new(plan.stages.len());
-        let together = run::together(self.sandbox.as_ref(), &watch);
         let build = Build {
             engine: self,
             request,
@@ -217,7 +216,7 @@ impl Embedded {
             watch: &watch,
             events,
             board: &board,
-            together,
+            together: std::sync::OnceLock::new(),
         };
         build.run();
         let (done, cached_steps) = board.outcome()?;

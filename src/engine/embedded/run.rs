@@ -19,7 +19,7 @@ use crate::model::ledger::Connection;
 use crate::sandbox::spec::{
     Ending, Mount, Observer, Outcome, Reached, RunSpec, StepLimits, StepUsage,
 };
-use crate::sandbox::{Sandbox, SandboxError, Together};
+use crate::sandbox::{Sandbox, SandboxError};
 
 /// Where a here-document with an interpreter of its own is put.
 const SCRIPTS: &str = "/dev/pipes";
@@ -125,10 +125,10 @@ impl Stage<'_> {
                 observer.line(Stream::Stderr, owners::NOT_KEPT.as_bytes());
             }
         }
-        let outcome = match &build.together {
-            Some(together) => sandbox.run_in(together, &spec, &observer, watch.stop()),
-            None => sandbox.run(&spec, &observer, watch.stop()),
-        };
+        let together = build
+            .together
+            .get_or_init(|| sandbox.together(&spec.limits));
+        let outcome = sandbox.run_in(together, &spec, &observer, watch.stop());
         let outcome = outcome.map_err(|e| sandbox_fault(e, &order.argv))?;
         drop((turn, scratch));
         observer.finish(&outcome);
@@ -250,11 +250,6 @@ fn step_limits(watch: &Watch) -> StepLimits {
         inodes: limits.inodes,
         log_bytes: limits.log_bytes,
     }
-}
-
-/// What the steps of one build share.
-pub fn together(sandbox: Option<&Sandbox>, watch: &Watch) -> Option<Together> {
-    sandbox.map(|sandbox| sandbox.together(&step_limits(watch)))
 }
 
 /// How many steps run at the same time: as many as the build may use cores.

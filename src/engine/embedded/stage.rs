@@ -1,6 +1,7 @@
 //! Walks the stages: each on a thread of its own where cores allow, its steps one after the other.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use super::board::Board;
@@ -39,8 +40,8 @@ pub struct Build<'a> {
     pub events: &'a dyn EventSink,
     /// Where stages meet.
     pub board: &'a Board,
-    /// What its steps share, where they can run.
-    pub together: Option<Together>,
+    /// What its steps share, from the first that runs.
+    pub together: OnceLock<Together>,
 }
 
 /// A stage at work.
