@@ -64,6 +64,7 @@ impl Snapshots {
         let _ = rustix::pipe::fcntl_setpipe_size(&writer, 1 << 20);
         let arguments = serde_json::to_vec(&Unpack {
             single: sandbox.ids().is_single(),
+            reordered: self.reordered,
         })
         .unwrap_or_default();
         let (worker, stop) = (sandbox.clone(), watch.stop().clone());
