@@ -51,7 +51,7 @@ pub fn run(
         sandbox,
         spec,
         doors.len(),
-        group.is_some(),
+        member.group().is_some(),
     )));
     let filters = sandbox.filters().for_step(sandbox.ids().is_single());
     let order = wire::pack(&order, &filters, &[]).map_err(SandboxError::host("write the order"))?;
