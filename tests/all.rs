@@ -7,6 +7,7 @@ mod demo;
 mod engine;
 mod everybody;
 mod face;
+mod gate;
 mod hostile;
 mod images;
 mod killed;

@@ -85,6 +85,7 @@ fn attach(store: &Store, key: &SigningKey, image: Digest, identity: &Reference) 
         pins: &BTreeMap::new(),
         policy: Digest::of(b"policy"),
         approval: None,
+        network: None,
         reproduction: &Reproduction::Reproduced,
         reproduction_report: None,
     };

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::purl;
 use crate::model::decision::Pins;
 use crate::model::image::Platform;
+use crate::model::ledger::NetworkUse;
 use crate::model::reproduction::Reproduction;
 use crate::model::{Digest, Timestamp};
 
@@ -42,6 +43,8 @@ pub struct Build<'a> {
     pub policy: Digest,
     /// The hash that the approval binds, where the build was approved (R28).
     pub approval: Option<Digest>,
+    /// What it used of the network, where that was granted (R14).
+    pub network: Option<&'a NetworkUse>,
     /// Whether two builds agreed (R20).
     pub reproduction: &'a Reproduction,
     /// The report of the second, where there was one (its JSON's digest).
@@ -62,6 +65,15 @@ pub fn predicate(build: &Build<'_>, evidence: Digest) -> Value {
     let mut internal = json!({ "policy": { "digest": digest(build.policy) } });
     if let Some(approval) = build.approval {
         internal["approval"] = json!({ "digest": digest(approval) });
+    }
+    if let Some(network) = build.network {
+        internal["network"] = json!({
+            "groups": network.groups,
+            "hosts": network.hosts,
+            "connections": network.connections,
+            "refused": network.refused,
+            "ledger": { "digest": digest(network.ledger) },
+        });
     }
     let mut dependencies: Vec<Value> = build
         .pins
@@ -86,6 +98,9 @@ pub fn predicate(build: &Build<'_>, evidence: Digest) -> Value {
     let mut byproducts = vec![byproduct("scan-report.json", evidence)];
     if let Some(report) = build.reproduction_report {
         byproducts.push(byproduct("reproduction-report.json", report));
+    }
+    if let Some(network) = build.network {
+        byproducts.push(byproduct("network-ledger.json", network.ledger));
     }
     json!({
         "buildDefinition": {

@@ -76,6 +76,7 @@ impl Site {
             pins: &pins,
             policy: Digest::of(b"policy"),
             approval: Some(Digest::of(b"approval")),
+            network: None,
             reproduction: &Reproduction::NotReproduced {
                 first_difference: "/when".into(),
             },

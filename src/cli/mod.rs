@@ -16,6 +16,7 @@ pub mod help;
 mod interrupt;
 mod lint;
 mod module;
+mod network;
 mod output;
 mod publish;
 mod queue;

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::network;
 use super::output::{Output, Role, role_of, size, time};
 use crate::lint::Report;
 use crate::logs::sanitise;
@@ -14,7 +15,12 @@ use crate::review::{self, Change};
 pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, SiteError> {
     let page = site.review_page(id)?;
     if output.json() {
-        output.document(&page)?;
+        let mut document = serde_json::to_value(&page).map_err(SiteError::host)?;
+        let connections = site.connections(id)?;
+        if !connections.is_empty() {
+            document["connections"] = serde_json::to_value(connections).map_err(SiteError::host)?;
+        }
+        output.document(&document)?;
         return Ok(ExitCode::SUCCESS);
     }
     let row = &page.submission;
@@ -109,6 +115,11 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
                 time(decision.at)
             ),
         );
+    }
+    if let Some(view) = &page.network {
+        for (name, text) in network::lines(view, &site.connections(id)?) {
+            fact(name, sanitise(&text).into_owned());
+        }
     }
     let approved = page.decisions.last().map(|d| d.verdict) == Some(Verdict::Approve);
     if row.state == State::Pending && approved {

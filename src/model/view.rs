@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::decision::Decision;
+use super::ledger::{Difference, NetworkUse};
 use super::reproduction::{Comparison, Reproduction};
 use super::submission::Submission;
 use super::{Digest, Finding, Reference, Slug, State, SubmissionId, Timestamp};
@@ -68,6 +69,20 @@ pub struct ReviewPage {
     pub reproduction: Option<Comparison>,
     /// The slug's previous submission and its Dockerfile, if there is one.
     pub previous: Option<Previous>,
+    /// What it or an earlier build of the slug used of the network, where that was ever granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkView>,
+}
+
+/// What a granted build said over the network, beside the slug's last granted build (R14).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkView {
+    /// This submission's build.
+    pub used: Option<NetworkUse>,
+    /// The slug's last granted build before this one.
+    pub before: Option<(SubmissionId, NetworkUse)>,
+    /// What is new, gone or grown since then.
+    pub differences: Vec<Difference>,
 }
 
 /// The submission before this one.

@@ -258,6 +258,7 @@ impl Site {
             None => None,
         };
         let decisions = self.queue().decisions(id)?;
+        let network = self.network_view(&submission)?;
         Ok(ReviewPage {
             submission,
             dockerfile: read.text,
@@ -266,6 +267,7 @@ impl Site {
             decisions,
             reproduction: self.reproduction(id)?,
             previous,
+            network,
         })
     }
 

@@ -20,6 +20,7 @@ mod error;
 pub mod help;
 pub mod holder;
 mod lease;
+mod ledger;
 mod local;
 mod presence;
 mod publish;

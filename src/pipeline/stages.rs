@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::ledger::{LedgerSink, NETWORK_LEDGER};
 use super::{Site, SiteError, reproduce};
 use crate::attest::provenance::Build;
 use crate::attest::{self, Subject};
@@ -157,14 +158,24 @@ impl Site {
             conditions: Conditions::default(),
         };
         let engine = self.engine().map_err(Stop::Lacking)?;
-        let built = engine.build_traced(&request, events, cancel)?;
-        let done = step(row, Move::Built(built.image.clone()));
-        if !reproduce::wanted(&policy.build, row) {
-            return Ok(done);
-        }
-        let required = policy.build.require_reproduced;
-        let report = self.reproduce(&engine, &request, &built, required, events, cancel)?;
-        Ok(done.evidence(reproduce::REPORT, report))
+        let sink = LedgerSink::new(self, row, events);
+        let done = (|| {
+            let built = engine.build_traced(&request, &sink, cancel)?;
+            let done = step(row, Move::Built(built.image.clone()));
+            if !reproduce::wanted(&policy.build, row) {
+                return Ok(done);
+            }
+            let required = policy.build.require_reproduced;
+            let report = self.reproduce(&engine, &request, &built, required, &sink, cancel)?;
+            Ok::<_, Stop>(done.evidence(reproduce::REPORT, report))
+        })();
+        // However it went: what was said over the network, by both builds, is on record first.
+        let ledger = sink.close(request.network.as_deref())?;
+        let done = done?;
+        Ok(match ledger {
+            Some(digest) => done.evidence(NETWORK_LEDGER, digest),
+            None => done,
+        })
     }
 
     /// Scanning: whatever could not be established does not pass (R23).
@@ -243,6 +254,7 @@ impl Site {
         })?;
         let attempts = self.queue().attempts(row.id)?;
         let (reproduction, reproduction_report) = self.label(row.id)?;
+        let network = self.queue().network_use(row.id)?;
         let now = self.clock().now();
         let identity: Reference =
             format!("{}/{}:{}", self.policy().catalog.prefix, row.slug, row.id)
@@ -262,6 +274,7 @@ impl Site {
             pins: &binding.pins,
             policy: binding.policy,
             approval: row.approval,
+            network: network.as_ref(),
             reproduction: &reproduction,
             reproduction_report,
         };

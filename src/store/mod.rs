@@ -17,6 +17,7 @@ mod error;
 mod exceptions;
 mod modules;
 mod moves;
+mod network;
 mod outbox;
 mod page;
 mod schema;

@@ -13,6 +13,7 @@ use super::error::BUSY_SECONDS;
 const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/01-queue.sql")),
     M::up(include_str!("migrations/02-reproduction.sql")),
+    M::up(include_str!("migrations/03-network.sql")),
 ];
 
 /// The schema that this program knows.

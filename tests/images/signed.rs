@@ -52,6 +52,7 @@ fn signed(
         pins: &Pins::default(),
         policy: Digest::of(b"policy"),
         approval: None,
+        network: None,
         reproduction: &Reproduction::Reproduced,
         reproduction_report: None,
     };

@@ -406,3 +406,62 @@ with_a_host! {
         assert!(ledger[0].up > 0, "{ledger:?}");
     };
 }
+
+/// By hand: `cargo nextest run --release --run-ignored only -E 'test(throughput)' --no-capture`.
+#[test]
+#[ignore = "measures the gate beside the host's own loopback"]
+fn throughput() {
+    const BYTES: u64 = 2 << 30;
+    super::ground::run_as(
+        crate::everybody::Who::Root,
+        concat!(module_path!(), "::throughput"),
+        |ground| {
+            let [.., a, b] = std::process::id().to_be_bytes();
+            let address = IpAddr::from([127, 79, a, b]);
+            let listener = TcpListener::bind((address, 443)).unwrap();
+            std::thread::spawn(move || {
+                for stream in listener.incoming() {
+                    let mut stream = stream.unwrap();
+                    let _ = stream.read(&mut [0; 4096]).unwrap();
+                    let block = vec![7; 1 << 20];
+                    for _ in 0..BYTES >> 20 {
+                        if stream.write_all(&block).is_err() {
+                            break;
+                        }
+                    }
+                }
+            });
+            let told = hello(&sni("mirror.example"), 999);
+            let policy = NetworkPolicy {
+                bytes: u64::MAX,
+                ..policy()
+            };
+            for round in 1..=5 {
+                let began = std::time::Instant::now();
+                let mut direct = std::process::Command::new(crate::everybody::busybox().unwrap())
+                    .args(["nc", &address.to_string(), "443"])
+                    .stdin(std::process::Stdio::piped())
+                    .stdout(std::process::Stdio::null())
+                    .spawn()
+                    .unwrap();
+                direct.stdin.take().unwrap().write_all(&told).unwrap();
+                direct.wait().unwrap();
+                let direct = began.elapsed();
+                let script = "nc 127.0.0.1 3128 >/dev/null";
+                let keeper = keeper_where(&policy, &[address]);
+                let (witness, _) =
+                    pass_through(ground, keeper, script, &connect("mirror.example", &told));
+                let entry = witness.ledger.take().remove(0);
+                assert_eq!(entry.down, BYTES);
+                let rate = |seconds: f64| BYTES as f64 / 1e6 / seconds;
+                let gate = Duration::from_millis(entry.took_ms);
+                println!(
+                    "round {round}: direct {:.0} MB/s, through the gate {:.0} MB/s, ratio {:.2}",
+                    rate(direct.as_secs_f64()),
+                    rate(gate.as_secs_f64()),
+                    direct.as_secs_f64() / gate.as_secs_f64()
+                );
+            }
+        },
+    );
+}

@@ -198,6 +198,7 @@ pub fn page(row: &QueueRow) -> ReviewPage {
                 .replace("RUN curl -fsSL https://example.org/install.sh | sh\n", "")
                 .replace("8080", "8000"),
         }),
+        network: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::model::State;
 use crate::model::decision::{Grant, Verdict};
+use crate::model::ledger::HostChange;
 use crate::model::view::ReviewPage;
 use crate::tui::figures::{bytes, count, date, state_glyph, state_role};
 use crate::tui::ink::{Line, span, wrap};
@@ -97,6 +98,8 @@ pub(super) fn facts(page: &ReviewPage, glyphs: &Glyphs, width: u16) -> Vec<Line<
         sheet.plain("nothing beside the build", Role::Dim);
     }
 
+    network(&mut sheet, page, glyphs);
+
     sheet.heading("Context");
     sheet.plain(
         &format!(
@@ -174,6 +177,57 @@ pub(super) fn facts(page: &ReviewPage, glyphs: &Glyphs, width: u16) -> Vec<Line<
         None => sheet.plain("the first submission of this module", Role::Dim),
     }
     sheet.lines
+}
+
+/// Hosts that are listed; more are counted.
+const HOSTS: usize = 12;
+
+/// What was said over the network, and what a reviewer should look at.
+fn network(sheet: &mut Sheet, page: &ReviewPage, glyphs: &Glyphs) {
+    let Some(view) = &page.network else { return };
+    sheet.heading("Network");
+    let shown = view.used.as_ref().map(|used| (page.submission.id, used));
+    let before = view.before.as_ref().map(|(id, used)| (*id, used));
+    if let Some((id, used)) = shown.or(before) {
+        let text = format!(
+            "#{id}: {} of {}, {} not let through",
+            count(used.hosts.len() as u64, "host"),
+            used.groups.join(", "),
+            used.refused
+        );
+        sheet.plain(&text, Role::Text);
+        for host in used.hosts.iter().take(HOSTS) {
+            let text = format!(
+                "{} {} up, {} down",
+                host.host,
+                bytes(host.up),
+                bytes(host.down)
+            );
+            sheet.under(&text, Role::Dim);
+        }
+        if used.hosts.len() > HOSTS {
+            sheet.under(&format!("and {} more", used.hosts.len() - HOSTS), Role::Dim);
+        }
+    }
+    let (Some(_), Some((before, _))) = (&view.used, &view.before) else {
+        return;
+    };
+    if view.differences.is_empty() {
+        sheet.plain(&format!("the same hosts as #{before}"), Role::Dim);
+    }
+    for difference in view.differences.iter().take(HOSTS) {
+        let text = match difference.change {
+            HostChange::New => format!("new since #{before}: {}", difference.host),
+            HostChange::Gone => format!("gone since #{before}: {}", difference.host),
+            HostChange::Grown { before: was, now } => format!(
+                "grown since #{before}: {}, {} to {}",
+                difference.host,
+                bytes(was),
+                bytes(now)
+            ),
+        };
+        sheet.marked(glyphs.warn, Role::Warn, &text, Role::Warn);
+    }
 }
 
 fn count_entries(n: u64) -> String {
