@@ -111,6 +111,7 @@ impl Site {
                 "can't build for {asked}: this host is {platform}, and a build runs on the host's own processor"
             )));
         }
+        let network = self.keeper(&build.network, "local")?;
         let limits = &self.policy().context;
         let context = DirContext::open(&build.context, limits).map_err(SiteError::from)?;
         let context = match build.no_cache {
@@ -159,7 +160,7 @@ impl Site {
                 .collect(),
             limits: self.policy().limits.clone(),
             no_cache: build.no_cache,
-            network: self.keeper(&build.network, "local")?,
+            network,
             conditions: Conditions::default(),
         };
         let engine = self.late_engine()?;

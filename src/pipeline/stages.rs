@@ -159,7 +159,7 @@ impl Site {
         };
         let engine = self.engine().map_err(Stop::Lacking)?;
         let sink = LedgerSink::new(self, row, events);
-        let done = (|| {
+        let build = || -> Result<Transition, Stop> {
             let built = engine.build_traced(&request, &sink, cancel)?;
             let done = step(row, Move::Built(built.image.clone()));
             if !reproduce::wanted(&policy.build, row) {
@@ -167,8 +167,9 @@ impl Site {
             }
             let required = policy.build.require_reproduced;
             let report = self.reproduce(&engine, &request, &built, required, &sink, cancel)?;
-            Ok::<_, Stop>(done.evidence(reproduce::REPORT, report))
-        })();
+            Ok(done.evidence(reproduce::REPORT, report))
+        };
+        let done = build();
         // However it went: what was said over the network, by both builds, is on record first.
         let ledger = sink.close(request.network.as_deref())?;
         let done = done?;

@@ -411,7 +411,7 @@ with_a_host! {
 #[test]
 #[ignore = "measures the gate beside the host's own loopback"]
 fn throughput() {
-    const BYTES: u64 = 2 << 30;
+    const BYTES: u64 = 1 << 28;
     super::ground::run_as(
         crate::everybody::Who::Root,
         concat!(module_path!(), "::throughput"),
