@@ -9,7 +9,9 @@ use super::source::Content;
 use super::spool::Spool;
 use crate::engine::fault::{ArchiveError, Fault};
 use crate::engine::tar::{Member, MemberKind, TarReader};
-use crate::engine::tree::{Kind, Lookup, MemberError, Node, join, resolve, split_name};
+use crate::engine::tree::{
+    Kind, Lookup, MemberError, Node, TEXT_LIMIT, clean_member, join, resolve, split_name,
+};
 use crate::engine::watch::Watch;
 
 /// How a file's first bytes say that it is compressed.
@@ -102,6 +104,7 @@ pub fn unpack<'a>(
         attributes,
         spool,
         watch,
+        text: 0,
     };
     let work = || -> Result<(), ArchiveError> {
         let limited = Limited {
@@ -143,6 +146,8 @@ struct Unpacker<'a, 't> {
     attributes: &'a Attributes,
     spool: &'a mut Spool,
     watch: &'a Watch,
+    /// Bytes of the paths that came to stand.
+    text: usize,
 }
 
 /// The destination as a root of its own: what an archive names stays below it.
@@ -159,8 +164,13 @@ impl Lookup for Below<'_, '_> {
 
 impl Unpacker<'_, '_> {
     fn member(&mut self, member: &Member, content: &mut dyn Read) -> Result<(), ArchiveError> {
-        let path = inner_path(&member.path)?;
+        let path = clean_member(&member.path)?;
+        if member.uid == u32::MAX || member.gid == u32::MAX {
+            return Err(MemberError::BadOwner(path).into());
+        }
+        let before = self.placement.len();
         let at = self.place_of(&path)?;
+        self.count(before, at.len() + member.link.len())?;
         let (uid, gid) = self.attributes.owner.unwrap_or((member.uid, member.gid));
         let mut node = Node {
             kind: Kind::Fifo,
@@ -206,12 +216,29 @@ impl Unpacker<'_, '_> {
         Ok(())
     }
 
+    /// Counts what comes to stand, with the folders that were made for it: all of it is held in memory.
+    fn count(&mut self, before: usize, text: usize) -> Result<(), ArchiveError> {
+        let entries = self.placement.len() + 1;
+        self.text = self
+            .text
+            .saturating_add((entries - before).saturating_mul(text));
+        let most = self.watch.limits().inodes;
+        if entries as u64 > most {
+            let fault = Fault::input(format!("the archive has more than {most} entries"));
+            return Err(fault.help("unpack less").into());
+        }
+        if self.text > TEXT_LIMIT {
+            return Err(MemberError::TooMuchText.into());
+        }
+        Ok(())
+    }
+
     fn link(&mut self, at: Vec<u8>, member: &Member) -> Result<(), ArchiveError> {
         let nowhere = || MemberError::LinkNowhere {
             path: member.path.clone(),
             target: member.link.clone(),
         };
-        let target = self.place_of(&inner_path(&member.link)?)?;
+        let target = self.place_of(&clean_member(&member.link)?)?;
         if target == at {
             return Ok(());
         }
@@ -253,16 +280,6 @@ impl Unpacker<'_, '_> {
             .make_folder(&followed, self.attributes.owner)?;
         Ok(join(&folder, name))
     }
-}
-
-fn inner_path(path: &[u8]) -> Result<Vec<u8>, MemberError> {
-    if path.contains(&0) {
-        return Err(MemberError::BadPath(path.to_vec()));
-    }
-    if path.split(|&b| b == b'/').any(|part| part == b"..") {
-        return Err(MemberError::Climbs(path.to_vec()));
-    }
-    Ok(crate::engine::tree::clean(path))
 }
 
 #[cfg(test)]

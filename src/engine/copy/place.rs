@@ -262,6 +262,12 @@ impl<'t> Placement<'t> {
         self.groups - 1
     }
 
+    /// How many entries were put.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The entry that was put at a clean path.
     pub fn entry_mut(&mut self, path: &[u8]) -> Option<&mut Entry> {
         self.entries.get_mut(path)

@@ -8,6 +8,8 @@ use crate::ustar::{self, BLOCK, Block, number, signed, text};
 const TEXT_LIMIT: u64 = 64 << 10;
 /// A PAX header may have this many bytes.
 const PAX_LIMIT: u64 = 1 << 20;
+/// So many headers may speak of one entry before its own comes.
+const EXTENSIONS_LIMIT: usize = 64;
 /// A `security.capability` attribute may have this many bytes; real ones have 20 or 24.
 const CAPABILITY_LIMIT: usize = 64;
 
@@ -32,6 +34,9 @@ pub enum TarError {
         /// Where.
         at: u64,
     },
+    /// Headers without end.
+    #[error("the archive has more than {EXTENSIONS_LIMIT} headers for one entry at byte {0}")]
+    TooManyExtensions(u64),
     /// A kind of entry that is not read.
     #[error("the archive has an entry of type `{}` at byte {at}, which is not supported", char::from(*.flag).escape_default())]
     Unsupported {
@@ -132,7 +137,7 @@ impl<R: Read> TarReader<R> {
     #[expect(clippy::should_implement_trait, reason = "it lends and it fails")]
     pub fn next(&mut self) -> Result<Option<Member>, TarError> {
         let mut extension = Extension::default();
-        loop {
+        for _ in 0..=EXTENSIONS_LIMIT {
             self.skip_content()?;
             let at = self.position;
             let Some(block) = self.block()? else {
@@ -163,6 +168,7 @@ impl<R: Read> TarReader<R> {
                 _ => return self.member(&block, size, extension, at).map(Some),
             }
         }
+        Err(TarError::TooManyExtensions(self.position))
     }
 
     fn member(

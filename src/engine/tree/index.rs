@@ -8,9 +8,13 @@ use crate::engine::tar::{Member, MemberKind};
 use crate::model::{Digest, foreign};
 
 /// A layer may hold this many entries.
-const ENTRIES_LIMIT: usize = 4_000_000;
+const ENTRIES_LIMIT: usize = 2_000_000;
 /// A path may have this many parts.
-const DEPTH_LIMIT: usize = 1024;
+const DEPTH_LIMIT: usize = 1000;
+/// A path may have this many bytes: no program could open a longer one.
+const PATH_LIMIT: usize = 4095;
+/// All paths and links of a layer together may have this many bytes: they are held in memory.
+pub const TEXT_LIMIT: usize = 256 << 20;
 
 /// The entries of one layer by path: relative, `/` between parts, the root as an empty path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,6 +59,20 @@ impl LayerIndex {
             .map(|(p, node)| (&**p, node))
     }
 
+    /// Whether a folder above `path` hides what lower layers hold in it.
+    pub fn hides_above(&self, path: &[u8]) -> bool {
+        let mut folder = path;
+        while !folder.is_empty() {
+            folder = super::parent(folder);
+            if let Some(node) = self.get(folder)
+                && matches!(node.kind, Kind::Directory { opaque: true, .. })
+            {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Whether an entry stands on a folder that the layer has no entry for.
     pub fn has_implied(&self) -> bool {
         self.entries.iter().any(|(_, node)| node.is_implied())
@@ -82,6 +100,9 @@ pub enum MemberError {
     /// Its path is no path.
     #[error("`{}` is no path that a layer can have", shown(.0))]
     BadPath(Vec<u8>),
+    /// Its owner is none.
+    #[error("`{}` has an owner that is no user or group", shown(.0))]
+    BadOwner(Vec<u8>),
     /// A hard link to something that is no file of this layer.
     #[error(
         "`{}` is a hard link to `{}`, which is no file of the same layer",
@@ -97,6 +118,9 @@ pub enum MemberError {
     /// Too many of them.
     #[error("the layer has more than {ENTRIES_LIMIT} entries")]
     TooMany,
+    /// Too much of it has to be held in memory.
+    #[error("the layer's paths and links have more than {TEXT_LIMIT} bytes")]
+    TooMuchText,
 }
 
 fn shown(path: &[u8]) -> String {
@@ -129,6 +153,8 @@ pub enum Placed {
 #[derive(Debug, Default)]
 pub struct IndexBuilder {
     entries: BTreeMap<Vec<u8>, Node>,
+    /// Bytes of paths and links so far.
+    text: usize,
 }
 
 impl IndexBuilder {
@@ -139,6 +165,13 @@ impl IndexBuilder {
     pub fn place(&mut self, member: &Member) -> Result<Placed, MemberError> {
         let path = clean_member(&member.path)?;
         let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
+        // To the kernel the largest number means "leave the owner as it is".
+        if member.uid == u32::MAX || member.gid == u32::MAX {
+            return Err(MemberError::BadOwner(path));
+        }
+        if path.is_empty() && member.kind != MemberKind::Directory {
+            return Err(MemberError::BadPath(path));
+        }
         if name == b".wh..wh..opq" {
             let folder = super::parent(&path).to_vec();
             self.make_room(&folder)?;
@@ -158,12 +191,18 @@ impl IndexBuilder {
             }
             let folder = super::parent(&path).to_vec();
             let gone = super::join(&folder, gone);
-            if !self.entries.contains_key(&gone) {
-                // A whiteout speaks of lower layers: what this layer has at that path stays.
-                self.insert(gone.clone(), Node::new(Kind::Whiteout, 0))?;
-                return Ok(Placed::Node(gone));
-            }
-            return Ok(Placed::Skipped);
+            // A whiteout speaks of lower layers: what this layer has at that path stays.
+            return match self.entries.get_mut(&gone).map(|node| &mut node.kind) {
+                None => {
+                    self.insert(gone.clone(), Node::new(Kind::Whiteout, 0))?;
+                    Ok(Placed::Node(gone))
+                }
+                Some(Kind::Directory { opaque, .. }) => {
+                    *opaque = true;
+                    Ok(Placed::Opaque(gone))
+                }
+                Some(_) => Ok(Placed::Skipped),
+            };
         }
         let kind = match member.kind {
             MemberKind::HardLink => return self.link(path, member),
@@ -183,9 +222,6 @@ impl IndexBuilder {
             MemberKind::Fifo => Kind::Fifo,
             MemberKind::Device => Kind::Device,
         };
-        if path.is_empty() && !matches!(kind, Kind::Directory { .. }) {
-            return Err(MemberError::BadPath(path));
-        }
         let file = matches!(kind, Kind::File { .. });
         let symlink = matches!(kind, Kind::Symlink(_));
         let node = Node {
@@ -239,16 +275,31 @@ impl IndexBuilder {
         if path == target {
             return Ok(Placed::Skipped);
         }
+        let is_below = |path: &[u8], folder: &[u8]| {
+            path.strip_prefix(folder)
+                .is_some_and(|rest| rest.starts_with(b"/"))
+        };
+        // Making room for the link would take away what it links to.
+        if is_below(&target, &path) || is_below(&path, &target) {
+            return Err(MemberError::LinkNowhere { path, target });
+        }
         let node = node.clone();
+        let device = node.kind == Kind::Device;
         self.insert(path.clone(), node)?;
-        Ok(Placed::HardLink { path, target })
+        Ok(if device {
+            Placed::Node(path)
+        } else {
+            Placed::HardLink { path, target }
+        })
     }
 
     fn insert(&mut self, path: Vec<u8>, mut node: Node) -> Result<(), MemberError> {
         self.make_room(super::parent(&path))?;
-        if self.entries.len() >= ENTRIES_LIMIT {
-            return Err(MemberError::TooMany);
-        }
+        let link = match &node.kind {
+            Kind::Symlink(text) => text.len(),
+            _ => 0,
+        };
+        self.count(path.len() + link)?;
         match (&mut node.kind, self.entries.get(&path).map(|n| &n.kind)) {
             (Kind::Directory { opaque, .. }, Some(Kind::Directory { opaque: was, .. })) => {
                 *opaque |= *was;
@@ -259,6 +310,18 @@ impl IndexBuilder {
             _ => {}
         }
         self.entries.insert(path, node);
+        Ok(())
+    }
+
+    /// Counts an entry that comes in.
+    fn count(&mut self, text: usize) -> Result<(), MemberError> {
+        if self.entries.len() >= ENTRIES_LIMIT {
+            return Err(MemberError::TooMany);
+        }
+        self.text += text;
+        if self.text > TEXT_LIMIT {
+            return Err(MemberError::TooMuchText);
+        }
         Ok(())
     }
 
@@ -274,13 +337,11 @@ impl IndexBuilder {
             if present.is_some_and(Node::is_directory) {
                 continue;
             }
-            if self.entries.len() >= ENTRIES_LIMIT {
-                return Err(MemberError::TooMany);
-            }
             let mut node = implied();
             if let (Kind::Directory { opaque, .. }, Some(_)) = (&mut node.kind, present) {
                 *opaque = true;
             }
+            self.count(path.len())?;
             self.entries.insert(path.to_vec(), node);
         }
         Ok(())
@@ -311,7 +372,10 @@ fn implied() -> Node {
 }
 
 /// A member's path without `./`, `/` and doubled slashes; one that climbs is refused, not mended.
-fn clean_member(path: &[u8]) -> Result<Vec<u8>, MemberError> {
+///
+/// # Errors
+/// If it climbs, or no program could open it.
+pub fn clean_member(path: &[u8]) -> Result<Vec<u8>, MemberError> {
     if path.contains(&0) {
         return Err(MemberError::BadPath(path.to_vec()));
     }
@@ -322,8 +386,10 @@ fn clean_member(path: &[u8]) -> Result<Vec<u8>, MemberError> {
     if parts.contains(&&b".."[..]) {
         return Err(MemberError::Climbs(path.to_vec()));
     }
-    if parts.len() > DEPTH_LIMIT || parts.iter().any(|part| part.len() > 255) {
+    let clean = parts.join(&b'/');
+    let long = clean.len() > PATH_LIMIT || parts.iter().any(|part| part.len() > 255);
+    if long || parts.len() > DEPTH_LIMIT {
         return Err(MemberError::BadPath(path.to_vec()));
     }
-    Ok(parts.join(&b'/'))
+    Ok(clean)
 }

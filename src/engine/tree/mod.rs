@@ -9,7 +9,9 @@ mod resolve;
 mod view;
 
 pub use codec::DecodeError;
-pub use index::{IndexBuilder, LayerIndex, MemberError, Placed, remove_below};
+pub use index::{
+    IndexBuilder, LayerIndex, MemberError, Placed, TEXT_LIMIT, clean_member, remove_below,
+};
 pub use node::{Kind, Node, ROOT};
 pub use resolve::{Lookup, TooManyLinks, clean, join, parent, resolve, split_name};
 pub use view::{Found, Tree};

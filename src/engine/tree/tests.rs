@@ -86,6 +86,82 @@ fn a_hard_link_reaches_only_files_of_its_layer() {
 }
 
 #[test]
+fn a_hard_link_that_would_take_its_file_away_is_refused() {
+    let mut builder = IndexBuilder::default();
+    for member in [file("d/f"), file("g")] {
+        builder.place(&member).unwrap();
+    }
+    for (path, target) in [("d", "d/f"), ("g/h", "g"), ("", "g"), ("./", "g")] {
+        let error = builder.place(&link(path, MemberKind::HardLink, target));
+        assert!(error.is_err(), "{path} -> {target}: {error:?}");
+    }
+    assert_eq!(builder.finish().len(), 3);
+}
+
+#[test]
+fn another_name_of_a_device_is_as_little_as_the_device() {
+    let mut builder = IndexBuilder::default();
+    builder.place(&member("null", MemberKind::Device)).unwrap();
+    let placed = builder
+        .place(&link("zero", MemberKind::HardLink, "null"))
+        .unwrap();
+    assert_eq!(placed, Placed::Node(b"zero".to_vec()));
+}
+
+#[test]
+fn a_whiteout_after_its_folder_hides_what_lower_layers_have_in_it() {
+    let tree = tree(&[
+        &[file("a/low"), file("b/low")],
+        &[
+            folder("a"),
+            file("a/high"),
+            file(".wh.a"),
+            file("b/high"),
+            file(".wh.b"),
+        ],
+    ]);
+    let all: Vec<_> = tree.below(b"").into_keys().collect();
+    let wanted: [&[u8]; 4] = [b"a", b"a/high", b"b", b"b/high"];
+    assert_eq!(all, wanted);
+}
+
+#[test]
+fn what_no_program_could_open_and_nobody_could_own_is_refused() {
+    let long = ["d"; 1001].join("/");
+    let wide = vec!["d".repeat(250); 17].join("/");
+    for path in [&long, &wide, &"n".repeat(256)] {
+        let error = IndexBuilder::default().place(&file(path)).unwrap_err();
+        assert!(matches!(error, MemberError::BadPath(_)), "{error}");
+    }
+    let deep = ["d"; 1000].join("/");
+    assert_eq!(index(&[file(&deep)]).len(), 1000);
+    for (uid, gid) in [(u32::MAX, 0), (0, u32::MAX)] {
+        let member = Member {
+            uid,
+            gid,
+            ..file("f")
+        };
+        let error = IndexBuilder::default().place(&member).unwrap_err();
+        assert_eq!(error, MemberError::BadOwner(b"f".to_vec()));
+    }
+}
+
+#[test]
+fn the_paths_of_a_layer_are_bounded_in_all() {
+    // Each brings a thousand folders along: a kilobyte of tar for a megabyte of memory.
+    let deep = ["d"; 990].join("/");
+    let mut builder = IndexBuilder::default();
+    let mut refused = None;
+    for n in 0..1000 {
+        if let Err(error) = builder.place(&file(&format!("{n}/{deep}"))) {
+            refused = Some(error);
+            break;
+        }
+    }
+    assert_eq!(refused, Some(MemberError::TooMuchText));
+}
+
+#[test]
 fn a_later_member_replaces_an_earlier_one() {
     let twice = index(&[folder("a"), file("a/x"), file("a"), folder("b"), file("b")]);
     assert_eq!(twice.len(), 2);
