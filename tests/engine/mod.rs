@@ -5,3 +5,5 @@ mod builds;
 mod docker;
 mod ground;
 mod limits;
+mod odd_layers;
+mod trust;

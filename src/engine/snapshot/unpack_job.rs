@@ -28,6 +28,9 @@ pub struct Unpack {
     pub reordered: bool,
 }
 
+/// The mode of a whiteout that takes away what the layer itself put there before, and hides nothing below.
+pub const REMOVE: u32 = 1;
+
 /// The job.
 pub fn unpack_job(task: &mut Task<'_>) -> Result<Vec<u8>, String> {
     let arguments: Unpack =
@@ -87,7 +90,10 @@ impl Unpacker {
         }
         let at = self.folder(folder)?.try_clone()?;
         if let Some(gone) = name.strip_prefix(b".wh.") {
-            remove(&at, gone)?;
+            self.make_way(&at, gone, &join(folder, gone))?;
+            if member.mode == REMOVE {
+                return Ok(());
+            }
             let mode = Mode::empty();
             return Ok(rustix::fs::mknodat(
                 &at,

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
-use super::unpack_job::Unpack;
+use super::unpack_job::{REMOVE, Unpack};
 use super::{Scratch, Snapshots, UNPACK};
 use crate::engine::fault::Fault;
 use crate::engine::key::Key;
@@ -152,6 +152,11 @@ impl Snapshots {
                 Some(there) => there,
                 None => self.unpack(store, sandbox, layer, &tree, watch)?,
             };
+            let root = index.get(b"").map(|node| &node.kind);
+            if matches!(root, Some(Kind::Directory { opaque: true, .. })) {
+                // To an overlay a root hides nothing, whatever its mark says.
+                folders.clear();
+            }
             folders.push(path.join("fs"));
             below.push(index);
         }
@@ -322,11 +327,12 @@ impl<W: Write> TarSink<W> {
         tar::header(&mut self.out, &header)
     }
 
-    fn marker(&mut self, path: &[u8]) -> io::Result<()> {
+    /// A file that says something of a path.
+    fn marker(&mut self, path: &[u8], mode: u32) -> io::Result<()> {
         let header = Header {
             path,
             kind: Type::File,
-            mode: 0,
+            mode,
             uid: 0,
             gid: 0,
             size: 0,
@@ -338,11 +344,26 @@ impl<W: Write> TarSink<W> {
         tar::header(&mut self.out, &header)
     }
 
-    /// What is known only at the end: folders as lower layers have them, and those that hide them.
+    fn whiteout(&mut self, path: &[u8], mode: u32) -> io::Result<()> {
+        let (folder, name) = split_name(path);
+        self.marker(&join(folder, &[b".wh.", name].concat()), mode)
+    }
+
+    /// What is known only at the end: folders as lower layers have them, and what hides something of those.
     fn folders(&mut self, index: &LayerIndex, below: &Tree) -> io::Result<()> {
         for (path, node) in index.entries() {
-            if matches!(node.kind, Kind::Directory { opaque: true, .. }) {
-                self.marker(&join(path, b".wh..wh..opq"))?;
+            match node.kind {
+                Kind::Directory { opaque: true, .. } => {
+                    self.marker(&join(path, b".wh..wh..opq"), 0)?;
+                }
+                // No step sees a device, nor what stood there before. In a folder that is no lower layer's too, an
+                // overlay would list what hides nothing.
+                Kind::Whiteout | Kind::Device
+                    if below.find(path).is_some() && !index.hides_above(path) =>
+                {
+                    self.whiteout(path, 0)?;
+                }
+                _ => {}
             }
         }
         for (path, node) in implied(index, below) {
@@ -379,12 +400,12 @@ impl<W: Write> Sink for TarSink<W> {
                     MemberKind::Directory => Type::Directory,
                     MemberKind::Symlink => Type::Symlink,
                     MemberKind::Fifo => Type::Fifo,
-                    // A whiteout, whose path is that of what is gone.
-                    MemberKind::File => {
-                        let (folder, name) = split_name(path);
-                        return self.marker(&join(folder, &[b".wh.", name].concat()));
+                    // A whiteout, which comes at the end.
+                    MemberKind::File => return Ok(()),
+                    // What stood there in this layer is gone.
+                    MemberKind::Device | MemberKind::HardLink => {
+                        return self.whiteout(path, REMOVE);
                     }
-                    MemberKind::Device | MemberKind::HardLink => return Ok(()),
                 };
                 let link = if kind == Type::Symlink {
                     &member.link[..]
