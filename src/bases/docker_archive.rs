@@ -1,6 +1,7 @@
 //! What `docker save` writes: a configuration, layers, and a list that holds them together. It has no manifest and no
 //! compression; both are made here.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -53,9 +54,16 @@ pub fn take(
         let (expected, found) = (layers(diff_ids.len()), layers(paths.len()));
         return Err(BaseError::lie("manifest.json", expected, found));
     }
-    let mut layers = Vec::new();
+    let mut layers: Vec<Descriptor> = Vec::new();
+    let mut taken = HashMap::<(&String, Digest), usize>::new();
     for (path, diff_id) in paths.iter().zip(diff_ids) {
-        layers.push(layer(store, files, path, diff_id, limits)?);
+        // What stands in it twice is packed once.
+        let layer = match taken.get(&(path, diff_id)).copied() {
+            Some(at) => layers[at].clone(),
+            None => layer(store, files, path, diff_id, limits)?,
+        };
+        taken.entry((path, diff_id)).or_insert(layers.len());
+        layers.push(layer);
     }
     store.put(&config)?;
     let manifest = Manifest::image(Descriptor::of(media::CONFIG, &config), layers);

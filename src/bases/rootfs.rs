@@ -22,6 +22,8 @@ use crate::oci::{ContainerConfig, History, ImageConfig, Manifest, RootFs, Store}
 
 /// 1980-01-01, before which zip files and some file systems know no time.
 const EPOCH: i64 = 315_532_800;
+/// The paths of folders that only their content speaks of may have this many bytes.
+const FOLDERS_LIMIT: usize = 256 << 20;
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const CAPABILITY: &[u8] = b"security.capability";
 
@@ -53,7 +55,9 @@ enum NodeKind {
 #[derive(Debug, Default)]
 struct Tree {
     nodes: BTreeMap<Vec<u8>, Node>,
-    left_out: Vec<Vec<u8>>,
+    /// How many were left out, and the first of them by name.
+    left_out: usize,
+    first_out: Option<Vec<u8>>,
 }
 
 /// The image that was made.
@@ -76,13 +80,13 @@ pub fn take(
         .is_dir();
     let (tree, layer) = if is_folder {
         let mut tree = folder::walk(path, created.as_second(), limits)?;
-        tree.complete(created.as_second());
+        tree.complete(created.as_second(), limits.entries)?;
         let layer = layer::write(store, &tree, &mut |name| folder::open(path, name), path)?;
         (tree, layer)
     } else {
         let file = super::archive::plain_tar(path, store.root(), limits.unpacked)?;
         let mut tree = tar::walk(&file, path, limits)?;
-        tree.complete(created.as_second());
+        tree.complete(created.as_second(), limits.entries)?;
         let layer = layer::write(
             store,
             &tree,
@@ -144,20 +148,28 @@ impl Tree {
     }
 
     fn leave_out(&mut self, path: &[u8]) {
-        self.left_out.push(path.to_vec());
+        self.left_out += 1;
+        if self.first_out.as_deref().is_none_or(|first| path < first) {
+            self.first_out = Some(path.to_vec());
+        }
     }
 
     /// Adds the folders that nothing named.
-    fn complete(&mut self, mtime: i64) {
-        let mut missing = Vec::new();
+    fn complete(&mut self, mtime: i64, most: usize) -> Result<(), BaseError> {
+        let mut missing = std::collections::BTreeSet::new();
+        let mut text = 0;
         for path in self.nodes.keys() {
             let mut parent = &path[..];
             while let Some(slash) = parent.iter().rposition(|b| *b == b'/') {
                 parent = &parent[..slash];
-                if self.nodes.contains_key(parent) {
+                if self.nodes.contains_key(parent) || !missing.insert(parent.to_vec()) {
                     break;
                 }
-                missing.push(parent.to_vec());
+                text += parent.len();
+                if self.nodes.len() + missing.len() > most || text > FOLDERS_LIMIT {
+                    let why = format!("with its folders it has more than {most} entries");
+                    return Err(BaseError::invalid("the root file system", why));
+                }
             }
         }
         for path in missing {
@@ -170,14 +182,15 @@ impl Tree {
                 capability: None,
             });
         }
+        Ok(())
     }
 
     fn remarks(&self) -> Vec<String> {
-        let Some(first) = self.left_out.first() else {
+        let Some(first) = &self.first_out else {
             return Vec::new();
         };
         let first = String::from_utf8_lossy(first);
-        let n = self.left_out.len();
+        let n = self.left_out;
         vec![format!(
             "left out {n} devices, pipes or sockets, as `{}`",
             first.escape_debug()

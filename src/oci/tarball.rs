@@ -9,6 +9,12 @@ use crate::ustar::{self, BLOCK, Block};
 
 /// Longest PAX record block, and longest GNU name.
 const EXTENSION_LIMIT: u64 = 1 << 20;
+/// A path or a link's text may have this many bytes: no program could open a longer one.
+const TEXT_LIMIT: usize = 4096;
+/// All of them together may have this many bytes: whoever reads an archive holds them in memory.
+const TEXTS_LIMIT: usize = 256 << 20;
+/// So many headers may speak of one entry before its own comes.
+const EXTENSIONS_LIMIT: usize = 64;
 
 /// What an entry of a tar is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +62,8 @@ pub struct TarReader<R> {
     left: u64,
     padding: u64,
     ended: bool,
+    /// Bytes of paths and links so far.
+    texts: usize,
 }
 
 #[derive(Default)]
@@ -78,6 +86,7 @@ impl<R: Read> TarReader<R> {
             left: 0,
             padding: 0,
             ended: false,
+            texts: 0,
         }
     }
 
@@ -92,7 +101,7 @@ impl<R: Read> TarReader<R> {
     pub fn next(&mut self) -> io::Result<Option<TarEntry>> {
         let mut extensions = Extensions::default();
         let mut extended = false;
-        loop {
+        for _ in 0..=EXTENSIONS_LIMIT {
             let rest = self.left.saturating_add(self.padding);
             self.skip(rest)?;
             (self.left, self.padding) = (0, 0);
@@ -119,6 +128,8 @@ impl<R: Read> TarReader<R> {
             }
             extended = true;
         }
+        let why = format!("one entry has more than {EXTENSIONS_LIMIT} headers");
+        Err(invalid(why))
     }
 
     fn entry(&mut self, header: &Block, size: u64, extensions: Extensions) -> io::Result<TarEntry> {
@@ -126,6 +137,20 @@ impl<R: Read> TarReader<R> {
         let link = extensions
             .link
             .unwrap_or_else(|| ustar::text(&header[157..257]).to_vec());
+        for text in [&path, &link] {
+            if text.len() > TEXT_LIMIT {
+                let why = format!(
+                    "a path or link has {} bytes; at most {TEXT_LIMIT} are accepted",
+                    text.len()
+                );
+                return Err(invalid(why));
+            }
+            self.texts += text.len();
+        }
+        if self.texts > TEXTS_LIMIT {
+            let why = format!("its paths and links have more than {TEXTS_LIMIT} bytes");
+            return Err(invalid(why));
+        }
         let kind = match header[156] {
             0 | b'0' | b'7' if path.ends_with(b"/") => TarKind::Directory,
             0 | b'0' | b'7' => TarKind::File,

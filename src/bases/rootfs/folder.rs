@@ -80,7 +80,6 @@ pub fn walk(root: &Path, mtime: i64, limits: &ImportLimits) -> Result<Tree, Base
             "it is empty",
         ));
     }
-    tree.left_out.sort_unstable();
     link(&mut tree, named_twice);
     Ok(tree)
 }
