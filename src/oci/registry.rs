@@ -1,14 +1,16 @@
 //! A repository in a registry: manifests, blobs, referrers.
 //!
-//! The protocol and its logins are oci-client's; manifests are fetched here, because oci-client takes an answer of any
-//! length into memory. What comes from a registry is bounded, and checked by whoever asked for it.
+//! What is sent goes through oci-client. What is read is read here, because oci-client takes an answer of any length into
+//! memory and waits for it as long as it drips: a stranger's answer is bounded in bytes and in time, and checked by
+//! whoever asked for it.
 
-mod bounded;
+mod answer;
 mod credentials;
 mod error;
+mod login;
 
 use std::future::Future;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,12 +28,15 @@ use super::manifest::{Descriptor, Index};
 use super::media;
 use super::store::MANIFEST_LIMIT;
 use crate::model::{Digest, Reference};
-use bounded::Bounded;
+use answer::{ANSWER, patience, redirects, short};
 use error::chain;
+use login::Pass;
 
 const CONNECT: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(60);
 const CHUNK: usize = 256 << 10;
+/// So much of what a registry says when it fails is read.
+const EXCUSE_LIMIT: usize = 64 << 10;
 const ACCEPT: [&str; 4] = [
     media::MANIFEST,
     media::INDEX,
@@ -84,6 +89,8 @@ struct Inner {
     http: reqwest::Client,
     auth: RegistryAuth,
     scheme: &'static str,
+    /// Whether we speak to it in the clear.
+    plain: bool,
     host: String,
     name: String,
     registry: String,
@@ -124,6 +131,7 @@ impl Repository {
         let mut http = reqwest::Client::builder()
             .read_timeout(SILENCE)
             .connect_timeout(CONNECT)
+            .redirect(redirects(plain))
             .user_agent(config.user_agent);
         if local {
             // No proxy stands between us and this very host. oci-client has no word for that but a proxy for nobody.
@@ -143,6 +151,7 @@ impl Repository {
                 http: http.build().map_err(|e| start(&e))?,
                 auth,
                 scheme: if plain { "http" } else { "https" },
+                plain,
                 host,
                 name: reference.repository().to_owned(),
                 registry,
@@ -185,18 +194,7 @@ impl Repository {
     /// If the registry can't be asked, refuses, or sends something else.
     pub fn blob(&self, blob: &Descriptor, writer: BlobWriter) -> Result<BlobWriter, RegistryError> {
         let (digest, size) = (blob.digest.to_string(), blob.size);
-        self.wait(move |inner| async move {
-            inner.login(RegistryOperation::Pull, "read").await?;
-            let address = inner.address(&digest);
-            let mut bounded = Bounded { writer, left: size };
-            let pulled = inner
-                .client
-                .pull_blob(&address, digest.as_str(), &mut bounded);
-            match pulled.await {
-                Ok(()) => Ok(bounded.writer),
-                Err(e) => Err(inner.error("send", digest, e)),
-            }
-        })
+        self.wait(move |inner| async move { inner.blob(digest, size, writer).await })
     }
 
     /// Whether the repository holds a blob.
@@ -206,7 +204,7 @@ impl Repository {
     pub fn has_blob(&self, digest: Digest) -> Result<bool, RegistryError> {
         let digest = digest.to_string();
         self.wait(|inner| async move {
-            inner.login(RegistryOperation::Push, "write").await?;
+            inner.login_to_push().await?;
             let address = inner.address(&digest);
             let held = inner.client.blob_exists(&address, &digest).await;
             held.map_err(|e| inner.error("look for", digest, e))
@@ -220,7 +218,7 @@ impl Repository {
     pub fn push_blob(&self, digest: Digest, blob: VerifiedReader) -> Result<(), RegistryError> {
         let digest = digest.to_string();
         self.wait(|inner| async move {
-            inner.login(RegistryOperation::Push, "write").await?;
+            inner.login_to_push().await?;
             let address = inner.address(&digest);
             let size = blob.size();
             let chunks = futures_util::stream::try_unfold(blob, |mut blob| async move {
@@ -252,7 +250,7 @@ impl Repository {
     ) -> Result<(), RegistryError> {
         let (name, media_type) = (name.to_owned(), media_type.to_owned());
         self.wait(|inner| async move {
-            inner.login(RegistryOperation::Push, "write").await?;
+            inner.login_to_push().await?;
             let address = inner.address(&name);
             let content_type = reqwest::header::HeaderValue::from_str(&media_type)
                 .map_err(|e| inner.failed("take", name.clone(), &e))?;
@@ -310,17 +308,60 @@ impl Inner {
         }
     }
 
-    async fn login(
-        &self,
-        operation: RegistryOperation,
-        doing: &'static str,
-    ) -> Result<Option<String>, RegistryError> {
+    async fn login_to_push(&self) -> Result<(), RegistryError> {
+        let auth = match self.pass("pull,push", "write").await? {
+            Pass::Token(token) => RegistryAuth::Bearer(token),
+            Pass::Own => self.auth.clone(),
+        };
         let address = self.address("latest");
-        let token = self.client.auth(&address, &self.auth, operation).await;
-        token.map_err(|e| match e {
-            OciDistributionError::AuthenticationFailure(_) => self.unauthorized(doing),
-            e => self.error(doing, self.name.clone(), e),
-        })
+        let operation = RegistryOperation::Push;
+        match self.client.auth(&address, &auth, operation).await {
+            Ok(_) => Ok(()),
+            Err(OciDistributionError::AuthenticationFailure(_)) => Err(self.unauthorized("write")),
+            Err(e) => Err(self.error("write", self.name.clone(), e)),
+        }
+    }
+
+    /// Asks for something of the repository.
+    async fn ask(
+        &self,
+        path: &str,
+        accept: &str,
+        patience: Duration,
+    ) -> Result<reqwest::Response, RegistryError> {
+        let pass = self.pass("pull", "read").await?;
+        let url = format!("{}://{}/v2/{}/{path}", self.scheme, self.host, self.name);
+        let request = self
+            .http
+            .get(url)
+            .header("Accept", accept)
+            .timeout(patience);
+        let request = match (pass, &self.auth) {
+            (Pass::Token(token), _) => request.bearer_auth(token),
+            (Pass::Own, RegistryAuth::Basic(user, password)) => {
+                request.basic_auth(user, Some(password))
+            }
+            (Pass::Own, _) => request,
+        };
+        request.send().await.map_err(|e| self.unreachable(&e))
+    }
+
+    /// What an answer that is not what was asked for means.
+    async fn excuse(&self, response: reqwest::Response, what: &str) -> RegistryError {
+        let status = response.status();
+        match status {
+            StatusCode::NOT_FOUND => RegistryError::NotFound {
+                host: self.host.clone(),
+                what: what.to_owned(),
+            },
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => self.unauthorized("read"),
+            _ => {
+                // What it says beside that is for people, and not worth another error.
+                let said = short(response, EXCUSE_LIMIT).await.unwrap_or_default();
+                let why = format!("{status}: {}", String::from_utf8_lossy(&said));
+                self.failed("send", what.to_owned(), &io::Error::other(why))
+            }
+        }
     }
 
     async fn get(
@@ -329,47 +370,66 @@ impl Inner {
         what: &str,
         accept: &str,
     ) -> Result<Option<SentManifest>, RegistryError> {
-        let token = self.login(RegistryOperation::Pull, "read").await?;
-        let url = format!("{}://{}/v2/{}/{path}", self.scheme, self.host, self.name);
-        let request = self.http.get(url).header("Accept", accept);
-        let request = match (token, &self.auth) {
-            (Some(token), _) => request.bearer_auth(token),
-            (None, RegistryAuth::Basic(user, password)) => request.basic_auth(user, Some(password)),
-            (None, _) => request,
-        };
-        let unreachable = |e: reqwest::Error| RegistryError::Unreachable {
-            host: self.host.clone(),
-            why: chain(&e),
-        };
-        let mut response = request.send().await.map_err(unreachable)?;
-        let media_type = response
-            .headers()
-            .get("Content-Type")
-            .and_then(|v| v.to_str().ok())
-            .map(|v| v.split(';').next().unwrap_or(v).trim().to_owned())
-            .unwrap_or_default();
-        let status = response.status();
-        match status {
+        let response = self.ask(path, accept, ANSWER).await?;
+        match response.status() {
+            StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Ok(None),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return Err(self.unauthorized("read"));
-            }
-            _ => {}
+            _ => return Err(self.excuse(response, what).await),
         }
+        let header = |name: &str| {
+            let value = response.headers().get(name)?.to_str().ok()?;
+            Some(value.split(';').next().unwrap_or(value).trim().to_owned())
+        };
+        let media_type = header("Content-Type").unwrap_or_default();
+        let said = header("Docker-Content-Digest").and_then(|said| said.parse::<Digest>().ok());
         let limit = usize::try_from(MANIFEST_LIMIT).unwrap_or(usize::MAX);
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            if bytes.len() + chunk.len() > limit {
-                let why = format!("it sends more than {limit} bytes");
-                return Err(self.failed("send", what.to_owned(), &io::Error::other(why)));
+        let failed = |e: &dyn std::error::Error| self.failed("send", what.to_owned(), e);
+        let bytes = short(response, limit).await.map_err(|e| failed(&*e))?;
+        if let Some(said) = said {
+            let found = Digest::of(&bytes);
+            if said != found {
+                let why = format!("it says that it sends {said} and sends {found}");
+                return Err(failed(&io::Error::other(why)));
             }
-            bytes.extend_from_slice(&chunk);
-        }
-        if status != StatusCode::OK {
-            let why = format!("{status}: {}", String::from_utf8_lossy(&bytes));
-            return Err(self.failed("send", what.to_owned(), &io::Error::other(why)));
         }
         Ok(Some(SentManifest { media_type, bytes }))
+    }
+
+    async fn blob(
+        &self,
+        digest: String,
+        size: u64,
+        mut writer: BlobWriter,
+    ) -> Result<BlobWriter, RegistryError> {
+        let path = format!("blobs/{digest}");
+        let mut response = self.ask(&path, "*/*", patience(size)).await?;
+        if response.status() != StatusCode::OK {
+            return Err(self.excuse(response, &digest).await);
+        }
+        let failed = |why: String| self.failed("send", digest.clone(), &io::Error::other(why));
+        if let Some(announced) = response.content_length()
+            && announced != size
+        {
+            let why = format!("it is {announced} bytes long there, its manifest says {size}");
+            return Err(failed(why));
+        }
+        let mut left = size;
+        while let Some(chunk) = response.chunk().await.map_err(|e| failed(chain(&e)))? {
+            left = left
+                .checked_sub(chunk.len() as u64)
+                .ok_or_else(|| failed("it sends more than its manifest says".into()))?;
+            writer
+                .write_all(&chunk)
+                .map_err(|e| failed(e.to_string()))?;
+        }
+        Ok(writer)
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> RegistryError {
+        RegistryError::Unreachable {
+            host: self.host.clone(),
+            why: chain(error),
+        }
     }
 
     fn unauthorized(&self, doing: &'static str) -> RegistryError {

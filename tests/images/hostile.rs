@@ -20,6 +20,10 @@ enum Answer {
     Ok(&'static str, Vec<u8>),
     Endless,
     Status(&'static str, String, Vec<u8>),
+    /// A status, and a body without end.
+    Raving(&'static str),
+    /// A length, and less or more than that.
+    Miscounted(usize, Vec<u8>),
 }
 
 /// Serves `answer` on loopback, a thread a connection, until the test's process ends.
@@ -71,6 +75,19 @@ fn connection(mut stream: TcpStream, answer: &dyn Fn(&Request) -> Answer) -> Opt
             stream.write_all(head("200 OK", &more).as_bytes()).ok()?;
             while stream.write_all(&[b' '; 1 << 16]).is_ok() {}
             None
+        }
+        Answer::Raving(status) => {
+            stream.write_all(head(status, "").as_bytes()).ok()?;
+            while stream.write_all(&[b'{'; 1 << 16]).is_ok() {}
+            None
+        }
+        Answer::Miscounted(length, body) => {
+            let more = format!(
+                "Content-Type: {}\r\nContent-Length: {length}\r\n",
+                media::MANIFEST
+            );
+            stream.write_all(head("200 OK", &more).as_bytes()).ok()?;
+            stream.write_all(&body).ok()
         }
         Answer::Status(status, header, body) => {
             let more = format!("{header}Content-Length: {}\r\n", body.len());
@@ -202,6 +219,191 @@ fn a_blob_that_differs_is_refused_whatever_its_length() {
         });
         let error = refused(&address, ":v1");
         assert!(error.contains("sha256:"), "{error}");
+    }
+}
+
+/// A registry that answers `lie` to whatever of the honest image has `part` in its path.
+fn lying(part: &str, lie: impl Fn(&Image, &Request) -> Answer + Send + Sync + 'static) -> String {
+    let image = Image::new();
+    let part = match part {
+        "layer" => format!("/blobs/{}", Digest::of(&image.layer)),
+        "config" => format!("/blobs/{}", Digest::of(&image.config)),
+        part => part.to_owned(),
+    };
+    serve(move |request| match request.path.contains(&part) {
+        true => lie(&image, request),
+        false => image.answer(request),
+    })
+}
+
+#[test]
+fn answers_that_are_miscounted_are_refused() {
+    let manifest = Image::new().manifest;
+    for (part, length, body, said) in [
+        (
+            "/manifests/",
+            manifest.len() + 1,
+            manifest.clone(),
+            "cannot reach",
+        ),
+        (
+            "/manifests/",
+            manifest.len() - 1,
+            manifest.clone(),
+            "the manifest is not valid",
+        ),
+        (
+            "layer",
+            4097,
+            vec![0; 4096],
+            "it is 4097 bytes long there, its manifest says 4096",
+        ),
+        (
+            "layer",
+            1 << 40,
+            vec![0; 4096],
+            "it is 1099511627776 bytes long there",
+        ),
+        ("layer", 4096, vec![0; 100], "failed to send sha256:"),
+        ("config", 0, Vec::new(), "it is 0 bytes long there"),
+    ] {
+        let body = std::sync::Mutex::new(body);
+        let address = lying(part, move |_, _| {
+            Answer::Miscounted(length, body.lock().unwrap().clone())
+        });
+        let error = refused(&address, ":v1");
+        assert!(
+            error.contains(said) || error.contains("failed to send"),
+            "{part} {length}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_blob_without_end_and_excuses_without_end_are_cut_off() {
+    for (part, status, said) in [
+        ("layer", "200 OK", "it sends more than its manifest says"),
+        ("layer", "500 Oops", "500 Internal Server Error"),
+        ("layer", "404 Not Found", "has no sha256:"),
+        ("layer", "401 Unauthorized", "does not let us read"),
+        ("layer", "206 Partial Content", "206 Partial Content"),
+        ("/manifests/", "503 Busy", "503 Service Unavailable"),
+    ] {
+        let address = lying(part, move |_, _| Answer::Raving(status));
+        let error = refused(&address, ":v1");
+        assert!(error.contains(said), "{status}: {error}");
+        assert!(error.len() < 2000, "{status}: {}", error.len());
+    }
+}
+
+#[test]
+fn a_digest_that_is_not_of_what_is_sent_is_refused() {
+    let lie = Digest::of(b"lie");
+    let address = lying("/manifests/", move |image, _| {
+        let kind = format!("Content-Type: {}\r\n", media::MANIFEST);
+        Answer::Status(
+            "200 OK",
+            format!("{kind}Docker-Content-Digest: {lie}\r\n"),
+            image.manifest.clone(),
+        )
+    });
+    let error = refused(&address, ":v1");
+    assert!(
+        error.contains(&format!("it says that it sends {lie} and sends sha256:")),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_registry_sends_us_on_to_its_store_but_not_anywhere() {
+    // What others do: blobs are kept elsewhere.
+    let image = Image::new();
+    let layer = image.layer.clone();
+    let elsewhere = serve(move |request| {
+        assert_eq!(request.authorization, None, "a login went to a stranger");
+        Answer::Ok("application/octet-stream", layer.clone())
+    });
+    let address = lying("layer", move |_, _| {
+        let location = format!("Location: http://{elsewhere}/any\r\n");
+        Answer::Status("307 Temporary Redirect", location, Vec::new())
+    });
+    let (_, result) = pull(
+        &format!("docker://{address}/a/b:v1"),
+        &ImportOptions::default(),
+    );
+    assert_eq!(result.unwrap().digest, Digest::of(&image.manifest));
+    for (location, said) in [
+        ("/v2/a/b/manifests/v1", "it sends us on more than 5 times"),
+        (
+            "http://169.254.169.254/latest/meta-data",
+            "which is no address of a registry",
+        ),
+        ("file:///etc/passwd", "cannot reach"),
+        ("http://[", "cannot reach"),
+    ] {
+        let address = lying("/manifests/", move |_, _| {
+            let location = format!("Location: {location}\r\n");
+            Answer::Status("302 Found", location, Vec::new())
+        });
+        let error = refused(&address, ":v1");
+        assert!(
+            error.contains(said) || error.contains("failed to send"),
+            "{location}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_token_server_that_raves_is_cut_off_and_one_that_talks_nonsense_is_said() {
+    type Lie = fn(&Request) -> Answer;
+    let cases: [(Lie, &str); 6] = [
+        (
+            |_| Answer::Raving("200 OK"),
+            "it sends more than 1048576 bytes",
+        ),
+        (|_| Answer::Raving("403 Forbidden"), "does not let us read"),
+        (
+            |_| Answer::Ok("application/json", b"{}".to_vec()),
+            "its token server answers with no token",
+        ),
+        (
+            |_| Answer::Ok("application/json", vec![b'['; 100_000]),
+            "its token server answers with no token",
+        ),
+        (
+            |_| Answer::Ok("application/json", br#"{"token":""}"#.to_vec()),
+            "its token server answers with no token",
+        ),
+        (
+            |_| Answer::Ok("application/json", br#"{"token":"a\r\nHost: b"}"#.to_vec()),
+            "cannot reach",
+        ),
+    ];
+    for (lie, said) in cases {
+        let address = serve(move |request| {
+            if request.path.starts_with("/token") {
+                return lie(request);
+            }
+            let realm = format!("http://{}/token", request.host);
+            let header = format!("WWW-Authenticate: Bearer realm=\"{realm}\"\r\n");
+            Answer::Status("401 Unauthorized", header, Vec::new())
+        });
+        let error = refused(&address, ":v1");
+        assert!(error.contains(said), "{said}: {error}");
+    }
+    for (realm, said) in [
+        (
+            "file:///etc/passwd",
+            "it sends us to file:// for a token, which is not encrypted",
+        ),
+        ("nowhere", "it sends us to no address for a token"),
+    ] {
+        let address = serve(move |_| {
+            let header = format!("WWW-Authenticate: Bearer realm=\"{realm}\"\r\n");
+            Answer::Status("401 Unauthorized", header, Vec::new())
+        });
+        let error = refused(&address, ":v1");
+        assert!(error.contains(said), "{realm}: {error}");
     }
 }
 
