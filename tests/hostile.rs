@@ -1,5 +1,10 @@
 //! Bad input: each gets a clear error, and nothing is lost or half there.
 
+mod contexts;
+mod images;
+mod layers;
+pub mod tape;
+
 use std::io::Write as _;
 
 use crate::support::{SUBMITTER, Scene};
@@ -24,6 +29,15 @@ fn entry(archive: &mut Vec<u8>, name: &str, kind: u8, link: &str, size: u64, bod
     archive.resize(archive.len().div_ceil(512) * 512, 0);
 }
 
+/// Every file that a base could have left: blobs, half blobs, lists of layers, unpacked layers.
+fn left(scene: &Scene) -> Vec<String> {
+    let mut found = Vec::new();
+    for folder in ["oci/blobs/sha256", "oci/ingest", "snapshots"] {
+        walk(&scene.state().join(folder), &mut found);
+    }
+    found
+}
+
 const DOCKERFILE: &[u8] = b"FROM scratch\nCMD [\"/x\"]\n";
 
 /// An archive with a good Dockerfile and one entry of the test's own.
@@ -42,17 +56,18 @@ fn archive(more: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     bytes
 }
 
-/// Everything under the folder of contexts.
-fn kept(scene: &Scene) -> Vec<String> {
-    fn walk(folder: &std::path::Path, found: &mut Vec<String>) {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.file_type().unwrap().is_dir() {
-                walk(&entry.path(), found);
-            } else {
-                found.push(entry.file_name().to_string_lossy().into_owned());
-            }
+fn walk(folder: &std::path::Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().unwrap().is_dir() {
+            walk(&entry.path(), found);
+        } else {
+            found.push(entry.file_name().to_string_lossy().into_owned());
         }
     }
+}
+
+/// Everything under the folder of contexts.
+fn kept(scene: &Scene) -> Vec<String> {
     let mut found = Vec::new();
     walk(&scene.state().join("contexts"), &mut found);
     found

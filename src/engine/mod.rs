@@ -41,7 +41,7 @@ use crate::oci::OciError;
 use crate::sandbox::gate::Keeper;
 
 pub use conditions::Conditions;
-pub use embedded::Embedded;
+pub use embedded::{Embedded, admit};
 pub use snapshot::JOBS;
 
 /// Builds images.

@@ -71,8 +71,12 @@ impl BlobWriter {
     fn place(self, digest: Digest) -> Result<(Digest, u64), OciError> {
         let path = self.store.path(digest);
         super::seal::seal(self.file.as_file()).map_err(OciError::io("write", &path))?;
+        let fresh = !self.store.has(digest);
         // Over whatever stands there: the same bytes, or a damaged file that this mends.
         durable::settle(self.file, &path, 0o444).map_err(OciError::io("write", &path))?;
+        if fresh {
+            self.store.note(digest);
+        }
         self.store.sync_blobs()?;
         Ok((digest, self.size))
     }

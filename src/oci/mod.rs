@@ -9,6 +9,7 @@
 mod blob;
 mod config;
 mod error;
+mod fresh;
 mod json;
 mod layer;
 mod location;
@@ -22,6 +23,7 @@ mod tarball;
 pub use blob::{BlobWriter, VerifiedReader};
 pub use config::{ContainerConfig, Healthcheck, History, ImageConfig, RootFs};
 pub use error::OciError;
+pub use fresh::Fresh;
 pub use layer::{Compression, LayerReader, LayerWriter, WrittenLayer};
 pub use location::{InvalidLocation, Location, Selector};
 pub use manifest::{Descriptor, DescriptorPlatform, Index, Manifest};

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use super::blob::{BlobWriter, VerifiedReader};
 use super::config::ImageConfig;
 use super::error::OciError;
+use super::fresh::Notes;
 use super::manifest::{Descriptor, Index, Manifest};
 use super::media;
 use crate::durable;
@@ -26,6 +27,8 @@ const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug, Clone)]
 pub struct Store {
     root: Arc<Path>,
+    /// Where it is noted what comes in.
+    notes: Option<Notes>,
 }
 
 impl Store {
@@ -34,7 +37,10 @@ impl Store {
     /// # Errors
     /// If the host refuses, or `root` holds a layout of another version.
     pub fn open(root: &Path) -> Result<Self, OciError> {
-        let store = Self { root: root.into() };
+        let store = Self {
+            root: root.into(),
+            notes: None,
+        };
         for folder in [store.blobs(), store.ingest()] {
             fs::create_dir_all(&folder).map_err(OciError::io("make", folder))?;
         }
@@ -213,6 +219,23 @@ impl Store {
 
     pub(super) fn ingest(&self) -> PathBuf {
         self.root.join("ingest")
+    }
+
+    pub(super) fn with_notes(&self, notes: Notes) -> Self {
+        Self {
+            root: Arc::clone(&self.root),
+            notes: Some(notes),
+        }
+    }
+
+    /// Notes that `digest` came in and was not there.
+    pub(super) fn note(&self, digest: Digest) {
+        if let Some(notes) = &self.notes {
+            let mut notes = notes
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            notes.push(digest);
+        }
     }
 
     pub(super) fn sync_blobs(&self) -> Result<(), OciError> {

@@ -3,12 +3,14 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Site, SiteError};
+use super::{Site, SiteError, Trouble};
 use crate::bases::{self, ImportOptions};
+use crate::engine;
 use crate::model::audit::Record;
 use crate::model::base::{ApprovedBase, Base};
 use crate::model::image::Platform;
 use crate::model::{Failure, Reference};
+use crate::oci::Store;
 use crate::oci::registry::RegistrySettings;
 
 /// One line of `flareo base list`: a base in the cache, on the approved list, or both.
@@ -37,16 +39,39 @@ impl Site {
                 reference.familiar()
             )));
         }
+        let (store, fresh) = self.store().noting()?;
+        let kept = self.take_base(&store, reference, source);
+        if kept.is_err() {
+            fresh.forget();
+        }
+        kept
+    }
+
+    fn take_base(
+        &self,
+        store: &Store,
+        reference: &Reference,
+        source: &str,
+    ) -> Result<Base, SiteError> {
         let options = ImportOptions {
             registry: RegistrySettings::of_user(),
             ..ImportOptions::default()
         };
-        let imported = bases::import(self.store(), source, &Platform::host(), &options).map_err(
-            |e| match e.is_host() {
+        let imported = bases::import(store, source, &Platform::host(), &options).map_err(|e| {
+            match e.is_host() {
                 true => SiteError::host(e),
                 false => SiteError::refused(Failure::new(e.to_string())),
-            },
-        )?;
+            }
+        })?;
+        let snapshots = self.paths().snapshots();
+        let unpacked = options.limits.unpacked;
+        engine::admit(store, &snapshots, imported.digest, unpacked).map_err(|e| {
+            let error = SiteError::from(e);
+            if error.trouble == Trouble::Refused && error.failure.help.is_empty() {
+                return error.help("no build could stand on it: take another image");
+            }
+            error
+        })?;
         let base = Base {
             reference: reference.without_digest(),
             digest: imported.digest,

@@ -1,5 +1,6 @@
 //! The engine without a daemon.
 
+mod admit;
 mod ahead;
 mod board;
 mod contents;
@@ -32,6 +33,7 @@ use crate::model::{Digest, Failure, Limits};
 use crate::oci::{Manifest, OciError, Store};
 use crate::sandbox::Sandbox;
 
+pub use admit::admit;
 pub use late::Late;
 
 use board::Board;
@@ -110,8 +112,8 @@ impl Embedded {
     fn sweep(&self) {
         for folder in self.snapshots.abandoned() {
             if let Ok(sandbox) = self.sandbox.get() {
-                for part in ["made/work", "made/fs"] {
-                    let _ = sandbox.remove_folder(&folder.join(part));
+                for remains in Snapshots::remains(&folder) {
+                    let _ = sandbox.remove_folder(&remains);
                 }
             }
             super::again::clear(&self.sandbox, &folder);
