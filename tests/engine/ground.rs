@@ -55,7 +55,7 @@ pub fn rootfs() -> MemoryContext {
 
 /// An engine in a folder of its own, with the base image `base` in its store.
 pub struct Ground {
-    dir: tempfile::TempDir,
+    dir: Arc<tempfile::TempDir>,
     pub store: Store,
     pub sandbox: Sandbox,
     pub engine: Embedded,
@@ -78,7 +78,7 @@ impl Ground {
 
     /// With everything in a folder below `folder`.
     pub fn new_in(folder: &Path) -> Self {
-        let dir = tempfile::tempdir_in(folder).unwrap();
+        let dir = Arc::new(tempfile::tempdir_in(folder).unwrap());
         let store = Store::open(&dir.path().join("oci")).unwrap();
         let settings = Settings {
             program: env!("CARGO_BIN_EXE_flareo").into(),
@@ -99,6 +99,23 @@ impl Ground {
             .pins
             .insert("base".parse().unwrap(), base.image.digest);
         ground
+    }
+
+    /// The same ground under another engine, as another process would have it.
+    pub fn with(&self, engine: Embedded) -> Self {
+        Self {
+            dir: Arc::clone(&self.dir),
+            store: self.store.clone(),
+            sandbox: self.sandbox.clone(),
+            engine,
+            pins: self.pins.clone(),
+        }
+    }
+
+    /// Builds without a context, or gives the error's text.
+    pub fn build_or_say(&self, text: &str) -> Result<Built, String> {
+        let request = self.request(text, MemoryContext::default());
+        self.build_request(&request).map_err(|e| e.to_string())
     }
 
     /// The folder that everything is in.
@@ -244,6 +261,8 @@ impl Ground {
 impl Drop for Ground {
     fn drop(&mut self) {
         // Folders that only the inside can remove.
-        self.forget();
+        if Arc::strong_count(&self.dir) == 1 {
+            self.forget();
+        }
     }
 }

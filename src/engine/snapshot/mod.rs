@@ -3,6 +3,7 @@
 //! All of it can be made again from the content store, so a damaged file is as good as none. Everything is written
 //! aside and renamed; several processes use one folder at once.
 
+mod boot;
 mod disk;
 mod pack;
 mod pack_job;
@@ -83,6 +84,7 @@ impl Snapshots {
             let path = root.join(folder);
             fs::create_dir_all(&path).map_err(|e| Fault::host("make", &path, &e))?;
         }
+        boot::settle(root).map_err(|e| Fault::host("look through", root, &e))?;
         Ok(Self {
             root: root.into(),
             reordered: false,
@@ -111,11 +113,29 @@ impl Snapshots {
                 .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
                 .tempdir_in(&tmp)?
                 .keep();
-            let lock = File::create(path.join("lock"))?;
-            flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+            // Locked before it stands where others look for it: else one of them could find it free and sweep.
+            let lock = tempfile::NamedTempFile::new_in(&tmp)?;
+            flock(lock.as_file(), FlockOperation::NonBlockingLockExclusive)?;
+            let lock = lock.persist(path.join("lock")).map_err(|e| e.error)?;
             Ok(Scratch { path, _lock: lock })
         };
         make().map_err(|e| Fault::host("make a folder in", &tmp, &e))
+    }
+
+    /// What is in a folder of [`abandoned`](Self::abandoned) that perhaps only the sandbox can remove.
+    pub fn remains(folder: &Path) -> Vec<PathBuf> {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        if !name.starts_with(boot::LEFT) {
+            return ["made/work", "made/fs"]
+                .map(|part| folder.join(part))
+                .into();
+        }
+        let layers = fs::read_dir(folder.join("layers"));
+        let layers = layers.into_iter().flatten().flatten();
+        layers
+            .flat_map(|layer| ["work", "fs"].map(|part| layer.path().join(part)))
+            .filter(|path| path.is_dir())
+            .collect()
     }
 
     /// Folders that dead processes left.

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use super::PACK;
-use super::pack_job::Pack;
+use super::pack_job::{Pack, REFUSED};
 use super::unpacked::fault;
 use crate::engine::fault::{ArchiveError, Fault};
 use crate::engine::layer::{LayerBuilder, NewEntry, What};
@@ -70,10 +70,14 @@ pub fn pack(
         match (taken, done) {
             (Ok(()), Ok(_)) => Ok(()),
             (_, Err(crate::sandbox::SandboxError::Job { reason, .. }))
-                if reason.contains("`.wh.`") =>
+                if reason.contains(REFUSED) =>
             {
-                Err(Fault::input(reason)
-                    .help("layers use such names to say that a file was removed; use another name"))
+                let help = if reason.contains("`.wh.`") {
+                    "layers use such names to say that a file was removed; use another name"
+                } else {
+                    "let the step remove it, or put it less deep"
+                };
+                Err(Fault::input(reason).help(help))
             }
             (Err(ArchiveError::Fault(fault)), _) => Err(fault),
             (_, Err(error)) => Err(fault(error)),

@@ -14,10 +14,15 @@ use serde::{Deserialize, Serialize};
 use super::disk::{CAPABILITY, OPAQUE, names, open_folder, open_root, set_time, times};
 use crate::engine::tar::{self, Header, Type};
 use crate::engine::tree::{join, split_name};
+use crate::model::foreign;
 use crate::sandbox::Task;
 
 /// How deep folders may nest: as deep as a layer that is read may have them.
 const DEPTH: usize = 1000;
+/// How long a path may be: as long as a layer that is read may have it.
+const PATH: usize = 4095;
+/// What stands in every refusal of something that a step made and no layer can hold.
+pub const REFUSED: &str = "can't stand in an image";
 
 /// The arguments of this job.
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,9 +61,6 @@ impl Packer<'_> {
             let path = String::from_utf8_lossy(path);
             format!("/{}: {e}", path.escape_debug())
         };
-        if depth > DEPTH {
-            return Err(told(path, &"folders are nested too deep"));
-        }
         for name in names(folder).map_err(|e| told(path, &e))? {
             let path = join(path, &name);
             self.entry(folder, &name, &path, depth)
@@ -77,11 +79,18 @@ impl Packer<'_> {
         path: &[u8],
         depth: usize,
     ) -> Result<(), Failed> {
-        if name.starts_with(b".wh.") {
-            return Err(Failed::Below(format!(
-                "/{}: file names that begin with `.wh.` can't stand in an image",
-                String::from_utf8_lossy(path).escape_debug()
-            )));
+        let refused = if name.starts_with(b".wh.") {
+            Some("file names that begin with `.wh.`".to_owned())
+        } else if depth >= DEPTH {
+            Some(format!("folders nested deeper than {DEPTH}"))
+        } else if path.len() > PATH {
+            Some(format!("paths of more than {PATH} bytes"))
+        } else {
+            None
+        };
+        if let Some(what) = refused {
+            let path = foreign::shown(&String::from_utf8_lossy(path), 200);
+            return Err(Failed::Below(format!("/{path}: {what} {REFUSED}")));
         }
         let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let kind = FileType::from_raw_mode(stat.st_mode);

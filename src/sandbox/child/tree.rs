@@ -61,8 +61,12 @@ pub fn size(top: &OwnedFd, inodes: u64, stop: &dyn Fn() -> bool) -> Option<Size>
     Some(size)
 }
 
-/// Removes everything under `top`, and nothing through a link.
+/// So many folders are held open on the way down; what lies deeper is moved up before it is removed.
+const HELD: usize = 64;
+
+/// Removes everything under `top`, however deep, and nothing through a link.
 pub fn empty(top: &Path) -> io::Result<()> {
+    let mut moved = 0;
     let mut way = vec![(
         rustix::fs::open(top, FOLDER, Mode::empty())?,
         None::<CString>,
@@ -72,6 +76,12 @@ pub fn empty(top: &Path) -> io::Result<()> {
             Some(name) => {
                 // Nobody's right to enter: a work directory of an overlay.
                 let _ = rustix::fs::chmodat(folder, &name, Mode::RWXU, AtFlags::empty());
+                if way.len() > HELD
+                    && let Some((top, _)) = way.first()
+                {
+                    move_up(folder, &name, top, &mut moved)?;
+                    continue;
+                }
                 let below = open(folder.as_fd(), &name)?;
                 way.push((below, Some(name)));
             }
@@ -86,6 +96,20 @@ pub fn empty(top: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Moves a folder to `top` under a name that is free there.
+fn move_up(folder: &OwnedFd, name: &CString, top: &OwnedFd, moved: &mut u64) -> io::Result<()> {
+    loop {
+        *moved += 1;
+        let free = format!(".gone-{moved}");
+        let flags = rustix::fs::RenameFlags::NOREPLACE;
+        match rustix::fs::renameat_with(folder, name, top, free, flags) {
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Removes what is no folder, and empty folders; the first other folder stops it.
@@ -219,6 +243,23 @@ mod tests {
         empty(&gone).unwrap();
         assert_eq!(fs::read_dir(&gone).unwrap().count(), 0);
         assert!(kept.join("x").exists());
+    }
+
+    #[test]
+    fn a_folder_deeper_than_files_can_be_open_goes_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut at: OwnedFd = fs::File::open(dir.path()).unwrap().into();
+        for depth in 0..3000 {
+            rustix::fs::mkdirat(&at, "d", Mode::RWXU).unwrap();
+            let below = open(at.as_fd(), c"d").unwrap();
+            if depth % 100 == 0 {
+                rustix::fs::mkdirat(&at, ".gone-1", Mode::RWXU).unwrap();
+                rustix::fs::mkdirat(&at, ".gone-1/x", Mode::RWXU).unwrap();
+            }
+            at = below;
+        }
+        empty(dir.path()).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]
