@@ -32,7 +32,14 @@ fn entry(archive: &mut Vec<u8>, name: &str, kind: u8, link: &str, size: u64, bod
 /// Every file that a base could have left: blobs, half blobs, lists of layers, unpacked layers.
 fn left(scene: &Scene) -> Vec<String> {
     let mut found = Vec::new();
-    for folder in ["oci/blobs/sha256", "oci/ingest", "snapshots"] {
+    for folder in [
+        "oci/blobs/sha256",
+        "oci/ingest",
+        "snapshots/index",
+        "snapshots/steps",
+        "snapshots/layers",
+        "snapshots/tmp",
+    ] {
         walk(&scene.state().join(folder), &mut found);
     }
     found

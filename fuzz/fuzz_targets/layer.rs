@@ -62,8 +62,13 @@ fn apply(disk: &mut Disk, member: &Member, placed: &Placed) {
             MemberKind::Directory => make_folders(disk, path),
             MemberKind::Symlink => put(disk, path, Thing::Link(member.link.clone())),
             MemberKind::Fifo => put(disk, path, Thing::Pipe),
-            MemberKind::File | MemberKind::Device | MemberKind::HardLink => put(disk, path, Thing::Gone),
+            MemberKind::Device | MemberKind::HardLink => put(disk, path, Thing::Gone),
+            MemberKind::File => panic!("a file that is a node"),
         },
+        Placed::Whiteout(path) => {
+            assert!(!disk.contains_key(path), "a whiteout takes away what its own layer has");
+            put(disk, path, Thing::Gone);
+        }
         Placed::Opaque(folder) => make_folders(disk, folder),
         Placed::Skipped => {}
     }
@@ -74,6 +79,7 @@ fn check(index: &LayerIndex, disk: &Disk) {
     for (path, node) in index.entries() {
         assert!(path.len() < 4096 && !path.contains(&0) && !path.starts_with(b"/") && !path.ends_with(b"/"));
         assert!(path.is_empty() || path.split(|b| *b == b'/').all(|part| !matches!(part, b"" | b"." | b"..")));
+        assert!(path.split(|b| *b == b'/').all(|part| !part.starts_with(b".wh.")), "{path:?}");
         if path.is_empty() {
             assert!(node.is_directory());
             continue;

@@ -90,7 +90,12 @@ pub enum BaseError {
 impl BaseError {
     /// Whether it is this host's trouble, not the base's.
     pub const fn is_host(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Store(OciError::Io { .. }))
+        matches!(
+            self,
+            Self::Full { .. }
+                | Self::Store(OciError::Io { .. })
+                | Self::Registry(RegistryError::NotKept { .. })
+        )
     }
 
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {

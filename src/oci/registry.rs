@@ -420,7 +420,10 @@ impl Inner {
                 .ok_or_else(|| failed("it sends more than its manifest says".into()))?;
             writer
                 .write_all(&chunk)
-                .map_err(|e| failed(e.to_string()))?;
+                .map_err(|e| RegistryError::NotKept {
+                    host: self.host.clone(),
+                    why: e.to_string(),
+                })?;
         }
         Ok(writer)
     }

@@ -189,7 +189,8 @@ for_everybody! {
     whiteouts_in_every_place: |ground| {
         let low = Tape::default()
             .file("odd/a/x", b"1").file("odd/a/y", b"2").file("odd/b/x", b"3").file("odd/c/d/x", b"4").file("odd/e", b"5")
-            .symlink("odd/link", "a").file("odd/f/x", b"6").file("odd/dev", b"7").file("odd/g/x", b"8");
+            .symlink("odd/link", "a").file("odd/f/x", b"6").file("odd/dev", b"7").file("odd/g/x", b"8")
+            .file("odd/i", b"9").file("odd/j", b"9");
         let high = Tape::default()
             .file("odd/a/.wh.x", b"").file("odd/b/.wh..wh..opq", b"").file("odd/b/new", b"n").file("odd/c/.wh.d", b"")
             // Through a link: the link goes, not what it points to.
@@ -199,6 +200,7 @@ for_everybody! {
             .file("odd/f/new", b"n").file("odd/.wh.f", b"")
             .bare("odd/dev", b'4', "")
             .file("odd/g", b"a file now");
+        let high = high.folder("odd/h").folder("odd/.wh.i").bare("odd/.wh.j", b'6', "");
         let said = agree(ground, &[low.end(), high.end()]);
         assert!(said.contains("/odd/a/y ") && said.contains("/odd/f/new ") && !said.contains("/odd/f/x"), "{said}");
         assert!(!said.contains("/odd/dev"), "{said}");

@@ -20,12 +20,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 for_everybody! {
     what_a_step_does_to_files_of_the_base_stays_its_own: |ground| {
-        let sums = "RUN find /bin /etc -type f | sort | xargs sha256sum && ls -lan /bin /etc | grep -v total";
+        let sums = "RUN find /bin /etc -type f | sort | xargs sha256sum && ls -lan /bin /etc /home | grep -v total";
         let before = ground.steps(sums).out;
         // In place, through other names, through descriptors that were open before.
         ground.steps(
             "RUN echo evil >>/etc/passwd && ln /etc/group /group && echo evil >>/group && exec 3<>/etc/group && echo evil >&3 \
-             && chmod 4777 /bin/busybox && rm -r /etc && mkdir /etc && echo evil >/etc/evil",
+             && chmod 4777 /bin/busybox && rm -r /home && mkdir /home && echo evil >/home/evil",
         );
         ground.fails("RUN echo evil >>/etc/passwd && exit 1");
         let steps = ground.path().join("snapshots/steps");
@@ -157,12 +157,13 @@ for_everybody! {
         let long = "n=$(printf '%0200d' 0); p=$n; for i in $(seq 14); do p=$p/$n; done; mkdir -p a/$p b/$p && mv b a/$p";
         for (step, said) in [
             ("mkdir -p $(printf 'd/%.0s' $(seq 1005))", "folders nested deeper than 1000 can't stand in an image"),
-            // Deeper than files can be open: it can't even be counted.
-            (deep, "files in a step"),
+            (deep, "folders nested deeper than 1000 can't stand in an image"),
             (long, "paths of more than 4095 bytes can't stand in an image"),
         ] {
             let failure = ground.fails(&format!("RUN mkdir /deep && cd /deep && {step}"));
-            assert!(failure.message.contains(said), "{step}: {failure:?}");
+            // Where few files may be open at once, what is deeper can't even be counted.
+            let uncounted = step == deep && failure.message.contains("files in a step");
+            assert!(failure.message.contains(said) || uncounted, "{step}: {failure:?}");
             let left = files(&ground.path().join("snapshots/tmp"));
             assert_eq!(left, Vec::<PathBuf>::new(), "{step}");
         }

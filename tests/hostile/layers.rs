@@ -114,6 +114,11 @@ fn layers_that_no_honest_program_wrote_are_refused_by_name_and_leave_nothing() {
             "`d/.wh...` is no path that a layer can have",
         ),
         (
+            "a file in what is gone",
+            tape().file("d/.wh.gone/f", b"x"),
+            "`d/.wh.gone/f` is no path that a layer can have",
+        ),
+        (
             "a link to nothing",
             tape().symlink("empty", ""),
             "`empty` is no path that a layer can have",

@@ -400,10 +400,8 @@ impl<W: Write> Sink for TarSink<W> {
                     MemberKind::Directory => Type::Directory,
                     MemberKind::Symlink => Type::Symlink,
                     MemberKind::Fifo => Type::Fifo,
-                    // A whiteout, which comes at the end.
-                    MemberKind::File => return Ok(()),
-                    // What stood there in this layer is gone.
-                    MemberKind::Device | MemberKind::HardLink => {
+                    // A device, or another name of one: what stood there in this layer is gone.
+                    MemberKind::File | MemberKind::Device | MemberKind::HardLink => {
                         return self.whiteout(path, REMOVE);
                     }
                 };
@@ -414,7 +412,8 @@ impl<W: Write> Sink for TarSink<W> {
                 };
                 self.header(path, kind, member, link)
             }
-            Placed::Opaque(_) | Placed::Skipped => Ok(()),
+            // What hides something comes at the end.
+            Placed::Whiteout(_) | Placed::Opaque(_) | Placed::Skipped => Ok(()),
         }
     }
 }

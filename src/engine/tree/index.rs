@@ -141,6 +141,8 @@ pub enum Placed {
     },
     /// Any other node.
     Node(Vec<u8>),
+    /// What lower layers hold there is gone.
+    Whiteout(Vec<u8>),
     /// The folder's lower content is gone.
     Opaque(Vec<u8>),
     /// Nothing that a step could see.
@@ -164,7 +166,7 @@ impl IndexBuilder {
     /// If no honest layer has such a member.
     pub fn place(&mut self, member: &Member) -> Result<Placed, MemberError> {
         let path = clean_member(&member.path)?;
-        let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
+        let (above, name) = super::split_name(&path);
         // To the kernel the largest number means "leave the owner as it is".
         if member.uid == u32::MAX || member.gid == u32::MAX {
             return Err(MemberError::BadOwner(path));
@@ -181,9 +183,17 @@ impl IndexBuilder {
             }
             return Ok(Placed::Opaque(folder));
         }
-        if name.starts_with(b".wh..wh.") {
+        let own = |part: &[u8]| part.starts_with(b".wh..wh.");
+        if own(name) || above.split(|&b| b == b'/').any(own) {
             // What AUFS kept for itself.
             return Ok(Placed::Skipped);
+        }
+        if above
+            .split(|&b| b == b'/')
+            .any(|part| part.starts_with(b".wh."))
+        {
+            // Something in what is gone.
+            return Err(MemberError::BadPath(path));
         }
         if let Some(gone) = name.strip_prefix(b".wh.") {
             if gone.is_empty() || gone == b"." || gone == b".." {
@@ -195,7 +205,7 @@ impl IndexBuilder {
             return match self.entries.get_mut(&gone).map(|node| &mut node.kind) {
                 None => {
                     self.insert(gone.clone(), Node::new(Kind::Whiteout, 0))?;
-                    Ok(Placed::Node(gone))
+                    Ok(Placed::Whiteout(gone))
                 }
                 Some(Kind::Directory { opaque, .. }) => {
                     *opaque = true;

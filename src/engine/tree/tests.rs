@@ -99,6 +99,33 @@ fn a_hard_link_that_would_take_its_file_away_is_refused() {
 }
 
 #[test]
+fn a_whiteout_is_one_whatever_kind_of_entry_it_is() {
+    for kind in [
+        MemberKind::File,
+        MemberKind::Directory,
+        MemberKind::Symlink,
+        MemberKind::HardLink,
+        MemberKind::Fifo,
+        MemberKind::Device,
+    ] {
+        let mut builder = IndexBuilder::default();
+        let placed = builder.place(&link("a/.wh.b", kind, "x")).unwrap();
+        assert_eq!(placed, Placed::Whiteout(b"a/b".to_vec()));
+    }
+}
+
+#[test]
+fn in_what_is_gone_there_is_nothing() {
+    let mut builder = IndexBuilder::default();
+    let error = builder.place(&file("a/.wh.b/c")).unwrap_err();
+    assert_eq!(error, MemberError::BadPath(b"a/.wh.b/c".to_vec()));
+    // But AUFS kept files of its own in its own folders.
+    let placed = builder.place(&file(".wh..wh.plnk/123.456")).unwrap();
+    assert_eq!(placed, Placed::Skipped);
+    assert!(builder.finish().is_empty());
+}
+
+#[test]
 fn another_name_of_a_device_is_as_little_as_the_device() {
     let mut builder = IndexBuilder::default();
     builder.place(&member("null", MemberKind::Device)).unwrap();

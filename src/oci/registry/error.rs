@@ -47,6 +47,14 @@ pub enum RegistryError {
         /// What it said.
         why: String,
     },
+    /// This host could not keep what it sent.
+    #[error("cannot keep what {host} sends: {why}")]
+    NotKept {
+        /// The registry.
+        host: String,
+        /// What this host said.
+        why: String,
+    },
     /// Docker's file of logins can't be used.
     #[error("cannot use the logins in {}: {why}", path.display())]
     Credentials {
