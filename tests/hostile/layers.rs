@@ -19,26 +19,24 @@ fn import(scene: &Scene, source: &str) -> Answer {
     scene.run("root", ["base", "import", "hostile:1", source])
 }
 
-/// Imports an image of one honest layer and `layer` in every transport.
-fn everywhere(scene: &Scene, layer: &Layer) -> Vec<(&'static str, Answer)> {
+/// Imports an image of one honest layer and `layer`, by one transport or another.
+fn somehow(scene: &Scene, layer: &Layer, n: usize) -> (&'static str, Answer) {
     let honest = Layer::gzip(&Tape::default().file("honest", b"x").end());
     let layers = [honest, layer.clone()];
-    let folder = layout(scene, &layers);
-    let archive = scene.path("oci.tar");
-    Layout(&folder).pack(&archive);
-    let docker = scene.path("docker.tar");
-    docker_archive(&docker, &layers);
-    let run = |transport, path: &std::path::Path| {
-        (
-            transport,
-            import(scene, &format!("{transport}:{}", path.display())),
-        )
+    let archive = scene.path("archive.tar");
+    let (transport, path) = match n % 3 {
+        0 => ("oci", layout(scene, &layers)),
+        1 => {
+            Layout(&layout(scene, &layers)).pack(&archive);
+            ("oci-archive", archive)
+        }
+        _ => {
+            docker_archive(&archive, &layers);
+            ("docker-archive", archive)
+        }
     };
-    vec![
-        run("oci", &folder),
-        run("oci-archive", &archive),
-        run("docker-archive", &docker),
-    ]
+    let source = format!("{transport}:{}", path.display());
+    (transport, import(scene, &source))
 }
 
 #[test]
@@ -212,26 +210,25 @@ fn layers_that_no_honest_program_wrote_are_refused_by_name_and_leave_nothing() {
         ),
     ];
     let scene = Scene::new();
-    for (what, tape, message) in cases {
+    for (n, (what, tape, message)) in cases.into_iter().enumerate() {
         let layer = Layer::gzip(&tape.end());
-        for (transport, answer) in everywhere(&scene, &layer) {
-            assert_eq!(answer.code(), 1, "{what} by {transport}: {answer:?}");
-            let said = answer.err();
-            assert!(said.contains(message), "{what} by {transport}: {answer:?}");
-            if transport != "docker-archive" {
-                // There the blob is ours.
-                let digest = flareo::model::Digest::of(&layer.blob);
-                assert!(
-                    said.contains(&format!("layer {digest}: ")),
-                    "{what}: {answer:?}"
-                );
-            }
+        let (transport, answer) = somehow(&scene, &layer, n);
+        assert_eq!(answer.code(), 1, "{what} by {transport}: {answer:?}");
+        let said = answer.err();
+        assert!(said.contains(message), "{what} by {transport}: {answer:?}");
+        if transport != "docker-archive" {
+            // There the blob is ours.
+            let digest = flareo::model::Digest::of(&layer.blob);
             assert!(
-                said.contains("no build could stand on it: take another image"),
-                "{what} by {transport}: {answer:?}"
+                said.contains(&format!("layer {digest}: ")),
+                "{what}: {answer:?}"
             );
-            assert_eq!(left(&scene), Vec::<String>::new(), "{what} by {transport}");
         }
+        assert!(
+            said.contains("no build could stand on it: take another image"),
+            "{what} by {transport}: {answer:?}"
+        );
+        assert_eq!(left(&scene), Vec::<String>::new(), "{what} by {transport}");
     }
     let list = scene.json("root", ["base", "list"]);
     assert!(!list.to_string().contains("hostile"), "{list}");
