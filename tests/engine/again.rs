@@ -46,7 +46,7 @@ for_everybody! {
              RUN ls -l /out /etc /etc/hosts /etc/hostname /dev/shm > /out/list; cat /etc/resolv.conf >> /out/list\n\
              FROM base\n\
              COPY --from=made /out /out\n\
-             RUN stat -c '%n %a %u %g %Y %X' / /etc /out /out/* /bin /bin/busybox > /seen\n",
+             RUN seen=$(stat -c '%n %a %u %g %Y %X' / /etc /out /out/* /bin /bin/busybox) && echo \"$seen\" > /seen\n",
             context,
         );
             assert_eq!(comparison.label(), Reproduction::Reproduced, "{comparison}");
