@@ -1,5 +1,6 @@
 //! The outside: starts the inside, writes its ids, watches it, and tells how it went.
 
+pub mod hearing;
 pub mod launch;
 pub mod lines;
 pub mod maps;

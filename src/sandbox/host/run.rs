@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::net::RecvFlags;
 use rustix::pipe::PipeFlags;
 use rustix::process::Signal;
 
+use super::hearing::Hearing;
 use super::launch::Inside;
 use super::lines::{Budget, Lines};
 use super::{maps, order};
@@ -18,8 +18,6 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::cgroup::Group;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::gate::{Gate, Pass};
-use crate::sandbox::refuse::Refused;
-use crate::sandbox::refuse::packets::Ear;
 use crate::sandbox::spec::{Ending, Observer, Outcome, Reached, RunSpec, StepLimits, StepUsage};
 use crate::sandbox::support::Held;
 use crate::sandbox::together::{Member, Together, Used};
@@ -29,8 +27,6 @@ use crate::sandbox::wire::{self, Measure, Order, Report};
 const TICK: Duration = Duration::from_millis(250);
 /// How soon a cancellation is seen.
 const SOON: Duration = Duration::from_millis(100);
-/// Questions and packets that are read at one go.
-const BURST: usize = 64;
 
 /// Runs a step to its end.
 pub fn run(
@@ -100,10 +96,7 @@ pub fn run(
         budget: Budget::new(spec.limits.log_bytes),
         pid1: None,
         ready: false,
-        names: None,
-        packets: Vec::new(),
-        v6: false,
-        refused: Refused::default(),
+        hearing: Hearing::default(),
         measure: Measure::default(),
         most_pids: 0,
         sum: Used::default(),
@@ -130,10 +123,7 @@ struct Step<'a> {
     budget: Budget,
     pid1: Option<OwnedFd>,
     ready: bool,
-    names: Option<OwnedFd>,
-    packets: Vec<(Ear, OwnedFd)>,
-    v6: bool,
-    refused: Refused,
+    hearing: Hearing,
     measure: Measure,
     most_pids: u64,
     /// The most that it and the steps beside it were seen to use.
@@ -187,9 +177,9 @@ impl Step<'_> {
                         }
                     }
                     From::Output(index) => self.read_output(index),
-                    From::Names => self.answer_names(),
+                    From::Names => self.hearing.answer_names(self.observer),
                     From::Packets(index) => {
-                        self.read_packets(index);
+                        self.hearing.read_packets(index, self.observer);
                     }
                 }
             }
@@ -209,10 +199,10 @@ impl Step<'_> {
                 fds.push(PollFd::new(pipe, PollFlags::IN));
             }
         }
-        let packets = self.packets.iter().enumerate();
-        let packets = packets.map(|(index, (_, socket))| (From::Packets(index), socket));
-        let names = self.names.iter().map(|socket| (From::Names, socket));
-        for (from, socket) in names.chain(packets) {
+        let packets = self.hearing.packets().enumerate();
+        let packets = packets.map(|(index, socket)| (From::Packets(index), socket));
+        let names = self.hearing.names().map(|socket| (From::Names, socket));
+        for (from, socket) in names.into_iter().chain(packets) {
             who.push(from);
             fds.push(PollFd::new(socket, PollFlags::IN));
         }
@@ -263,9 +253,9 @@ impl Step<'_> {
                 v6,
             } => {
                 let mut descriptors = descriptors.into_iter();
-                self.names = if names { descriptors.next() } else { None };
-                self.packets = packets.into_iter().zip(descriptors.by_ref()).collect();
-                self.v6 = v6;
+                let names = if names { descriptors.next() } else { None };
+                let packets = packets.into_iter().zip(descriptors.by_ref()).collect();
+                self.hearing = Hearing::open(names, packets, v6);
                 if let (true, Some(pass), Some(listener)) = (gate, self.pass, descriptors.next()) {
                     self.gate = Some(Gate::open(listener, pass)?);
                 }
@@ -433,49 +423,6 @@ impl Step<'_> {
         rustix::event::poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
-    fn answer_names(&mut self) {
-        let Some(socket) = &self.names else { return };
-        let mut buffer = [0_u8; 1500];
-        for _ in 0..BURST {
-            let Ok((length, _, Some(from))) =
-                rustix::net::recvfrom(socket, &mut buffer, RecvFlags::DONTWAIT)
-            else {
-                return;
-            };
-            let (answer, news) =
-                self.refused
-                    .question(&buffer[..length], self.v6, !self.packets.is_empty());
-            if let Some(answer) = answer {
-                let _ =
-                    rustix::net::sendto(socket, &answer, rustix::net::SendFlags::DONTWAIT, &from);
-            }
-            if let Some(host) = news {
-                self.observer.refused(&host);
-            }
-        }
-    }
-
-    /// Reads what one socket heard; false when there is nothing more to be read for now.
-    fn read_packets(&mut self, index: usize) -> bool {
-        let Some((ear, socket)) = self.packets.get(index) else {
-            return false;
-        };
-        let mut buffer = [0_u8; 256];
-        for _ in 0..BURST {
-            let Ok((length, _, from)) =
-                rustix::net::recvfrom(socket, &mut buffer, RecvFlags::DONTWAIT)
-            else {
-                return false;
-            };
-            let from = from.and_then(|from| std::net::SocketAddr::try_from(from).ok());
-            let from = from.map(|from| from.ip());
-            if let Some(host) = self.refused.packet(*ear, from, &buffer[..length]) {
-                self.observer.refused(&host);
-            }
-        }
-        true
-    }
-
     /// Everybody is dead: says how it went.
     fn outcome(mut self) -> Result<Outcome, SandboxError> {
         for connection in self.gate.take().map(Gate::close).unwrap_or_default() {
@@ -487,14 +434,7 @@ impl Step<'_> {
             }
             self.outputs[index].lines.finish(self.observer);
         }
-        // What was refused at the very end.
-        for index in 0..self.packets.len() {
-            for _ in 0..BURST {
-                if !self.read_packets(index) {
-                    break;
-                }
-            }
-        }
+        self.hearing.read_the_rest(self.observer);
         let kills = self.member.memory_kills();
         let refused_forks = self.member.refused_forks();
         let killer = self.kind_of_memory_kill();
@@ -530,7 +470,7 @@ impl Step<'_> {
             ending,
             usage: self.usage,
             reached,
-            refused: self.refused.into_hosts(),
+            refused: self.hearing.into_hosts(),
             log_cut: self.budget.cut,
         })
     }
