@@ -16,7 +16,7 @@ pub fn lines(view: &NetworkView, entries: &[LedgerEntry]) -> Vec<(&'static str, 
             lines.push(("ledger", used.ledger.to_string()));
         }
         (None, Some((id, used))) => {
-            lines.extend(hosts(used, &format!(" by #{id}, the last granted build")))
+            lines.extend(hosts(used, &format!(" by #{id}, the last granted build")));
         }
         (None, None) => {}
     }

@@ -111,7 +111,7 @@ pub enum Happening {
         #[serde(flatten)]
         label: Reproduction,
         /// Both builds, and the first difference.
-        report: Comparison,
+        report: Box<Comparison>,
     },
     /// The scanner says something.
     Scan {

@@ -173,7 +173,7 @@ impl Site {
             let failure = not_reproduced(&report);
             recorder.emit(Happening::Reproduction {
                 label: report.label(),
-                report,
+                report: report.into(),
             });
             if let Some(failure) = failure {
                 return Err(SiteError::refused(failure));

@@ -65,7 +65,7 @@ impl Site {
         let kept = self.store().put(&json)?;
         events.emit(Happening::Reproduction {
             label: report.label(),
-            report,
+            report: report.into(),
         });
         match failure {
             Some(failure) if required => Err(Stop::Failed(Failure {
