@@ -239,6 +239,20 @@ fn whiteout_names_and_short_files_are_refused() {
         .entry(b"d/.wh.x", &plain(What::File(0)), &mut &b""[..])
         .unwrap_err();
     assert!(error.to_string().contains("`.wh.`"), "{error}");
+    // What could not be read back is not written.
+    for path in [
+        vec!["d"; 1001].join("/"),
+        vec!["d".repeat(250); 17].join("/"),
+        "n".repeat(256),
+    ] {
+        let error = layer
+            .entry(path.as_bytes(), &plain(What::File(0)), &mut &b""[..])
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("can't stand in an image"),
+            "{error}"
+        );
+    }
     let short = layer.entry(b"f", &plain(What::File(5)), &mut &b"abc"[..]);
     assert!(short.is_err());
 }

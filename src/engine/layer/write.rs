@@ -8,9 +8,9 @@ use super::block::ends_before;
 use super::gzip::BlockGzip;
 use crate::engine::fault::Fault;
 use crate::engine::tar::{self, Header, Type};
-use crate::engine::tree::{Kind, LayerIndex, Node, join, parent, split_name};
+use crate::engine::tree::{Kind, LayerIndex, Node, fits, join, parent, split_name};
 use crate::engine::watch::Watch;
-use crate::model::Digest;
+use crate::model::{Digest, foreign};
 use crate::oci::{BlobWriter, Descriptor, OciError, Store, media};
 
 /// How much of a file is read at once, at most.
@@ -146,6 +146,14 @@ impl<'a> LayerBuilder<'a> {
                 Fault::input(format!("/{shown}: file names that begin with `.wh.` can't stand in an image"))
                     .help("layers use such names to say that a file was removed; rename the file or leave it out with .dockerignore"),
             );
+        }
+        if !fits(path) {
+            // It could be written, and nobody could read or unpack it.
+            let shown = foreign::shown(&String::from_utf8_lossy(path), 200);
+            return Err(Fault::input(format!(
+                "/{shown}: so long or deep a path can't stand in an image"
+            ))
+            .help("a path may have 4095 bytes and 1000 folders, a name 255 bytes"));
         }
         if path.is_empty() {
             return Ok(None);

@@ -174,17 +174,8 @@ impl IndexBuilder {
         if path.is_empty() && member.kind != MemberKind::Directory {
             return Err(MemberError::BadPath(path));
         }
-        if name == b".wh..wh..opq" {
-            let folder = super::parent(&path).to_vec();
-            self.make_room(&folder)?;
-            let node = self.entries.entry(folder.clone()).or_insert_with(implied);
-            if let Kind::Directory { opaque, .. } = &mut node.kind {
-                *opaque = true;
-            }
-            return Ok(Placed::Opaque(folder));
-        }
         let own = |part: &[u8]| part.starts_with(b".wh..wh.");
-        if own(name) || above.split(|&b| b == b'/').any(own) {
+        if (own(name) && name != b".wh..wh..opq") || above.split(|&b| b == b'/').any(own) {
             // What AUFS kept for itself.
             return Ok(Placed::Skipped);
         }
@@ -194,6 +185,15 @@ impl IndexBuilder {
         {
             // Something in what is gone.
             return Err(MemberError::BadPath(path));
+        }
+        if name == b".wh..wh..opq" {
+            let folder = super::parent(&path).to_vec();
+            self.make_room(&folder)?;
+            let node = self.entries.entry(folder.clone()).or_insert_with(implied);
+            if let Kind::Directory { opaque, .. } = &mut node.kind {
+                *opaque = true;
+            }
+            return Ok(Placed::Opaque(folder));
         }
         if let Some(gone) = name.strip_prefix(b".wh.") {
             if gone.is_empty() || gone == b"." || gone == b".." {
@@ -381,6 +381,16 @@ fn implied() -> Node {
     )
 }
 
+/// Whether a clean path is one that programs can open and that a layer may have.
+pub fn fits(path: &[u8]) -> bool {
+    let mut depth = 0;
+    let short = path.split(|&b| b == b'/').all(|part| {
+        depth += 1;
+        part.len() <= 255
+    });
+    short && path.len() <= PATH_LIMIT && depth <= DEPTH_LIMIT
+}
+
 /// A member's path without `./`, `/` and doubled slashes; one that climbs is refused, not mended.
 ///
 /// # Errors
@@ -397,8 +407,7 @@ pub fn clean_member(path: &[u8]) -> Result<Vec<u8>, MemberError> {
         return Err(MemberError::Climbs(path.to_vec()));
     }
     let clean = parts.join(&b'/');
-    let long = clean.len() > PATH_LIMIT || parts.iter().any(|part| part.len() > 255);
-    if long || parts.len() > DEPTH_LIMIT {
+    if !fits(&clean) {
         return Err(MemberError::BadPath(path.to_vec()));
     }
     Ok(clean)

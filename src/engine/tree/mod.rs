@@ -10,7 +10,7 @@ mod view;
 
 pub use codec::DecodeError;
 pub use index::{
-    IndexBuilder, LayerIndex, MemberError, Placed, TEXT_LIMIT, clean_member, remove_below,
+    IndexBuilder, LayerIndex, MemberError, Placed, TEXT_LIMIT, clean_member, fits, remove_below,
 };
 pub use node::{Kind, Node, ROOT};
 pub use resolve::{Lookup, TooManyLinks, clean, join, parent, resolve, split_name};
