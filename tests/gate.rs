@@ -132,7 +132,7 @@ fn ground() -> Option<(Scene, Mirror)> {
     scene.write(
         "state/policy.toml",
         format!(
-            "[scan]\nscanner = \"embedded\"\n[network]\nprivate_addresses = [\"127.0.0.0/8\"]\n\
+            "[scan]\nscanner = \"embedded\"\n[build]\nreproduce = \"never\"\n[network]\nprivate_addresses = [\"127.0.0.0/8\"]\n\
              [network.addresses]\n\"mirror.example\" = [\"{at}\"]\n\"second.example\" = [\"{at}\"]\n\"other.example\" = [\"{at}\"]\n\
              [network.groups.mirror]\nhosts = [\"mirror.example\", \"second.example\"]\nreason = \"our own packages\"\n\
              [network.groups.more]\nhosts = [\"third.example\"]\nreason = \"more\"\n"
