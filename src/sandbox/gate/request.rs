@@ -92,6 +92,10 @@ pub fn read(bytes: &[u8]) -> Result<Option<Request>, BadRequest> {
             .map_or("", |(_, value)| value),
     };
     let named = named.rsplit('@').next().unwrap_or_default();
+    // It is told to people: a tab would move what stands behind it.
+    if named.contains(['\t', ' ']) {
+        return Err(BadRequest::NotHttp);
+    }
     let (host, port) = authority(named).unwrap_or_else(|| (named.to_owned(), 80));
     Ok(Some(Request {
         connect: false,
@@ -142,6 +146,14 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!(v6.host, "[::1]");
+    }
+
+    #[test]
+    fn a_host_with_a_tab_or_a_space_in_it_is_none() {
+        for host in ["a\tb", "a b", "a@b \tc", "a\t:80"] {
+            let text = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            assert_eq!(asked(&text), Err(BadRequest::NotHttp), "{host:?}");
+        }
     }
 
     #[test]
