@@ -15,19 +15,6 @@ client() { if [ -x /usr/bin/docker ]; then printf /usr/bin/docker; else on_path 
 
 ours() { DOCKER_CONFIG=$PARTS_RUN/docker-config "$(client)" --host "unix://$PARTS_RUN/docker.sock" "$@"; }
 
-# data_root: builds make and delete many small files, which some disks are slow at; memory is used where there is
-# plenty, and the cache's disk otherwise.
-data_root() {
-  local free
-  free=$(awk '/^MemAvailable:/ { print int($2 / 1048576) }' /proc/meminfo)
-  if [ "$free" -ge 8 ] && [ "$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)" -ge 6291456 ] 2>/dev/null; then
-    mktemp -d /dev/shm/flareo-docker.XXXXXX
-  else
-    mkdir -p "$FLAREO_TEST_PARTS/docker"
-    mktemp -d "$FLAREO_TEST_PARTS/docker/data.XXXXXX"
-  fi
-}
-
 start() {
   local dockerd data
   part_begins

@@ -288,6 +288,19 @@ started_at() {
 # lives PID STARTED: is that still the same process? (Nothing noted as its start: it was dead before it could be noted.)
 lives() { [ -n "${2:-}" ] && [ "$(started_at "$1")" = "$2" ]; }
 
+# data_root: a folder for the data of a Docker Engine; builds make and delete many small files, which some disks are slow at; memory is used where there is
+# plenty, and the cache's disk otherwise.
+data_root() {
+  local free
+  free=$(awk '/^MemAvailable:/ { print int($2 / 1048576) }' /proc/meminfo)
+  if [ "$free" -ge 8 ] && [ "$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)" -ge 6291456 ] 2>/dev/null; then
+    mktemp -d /dev/shm/flareo-docker.XXXXXX
+  else
+    mkdir -p "$FLAREO_TEST_PARTS/docker"
+    mktemp -d "$FLAREO_TEST_PARTS/docker/data.XXXXXX"
+  fi
+}
+
 # start_server NAME COMMAND...: in the background, apart from the terminal (a Ctrl-C reaches only tests/run, which
 # then stops its servers in order); its log and pid in PARTS_RUN.
 start_server() {
