@@ -48,7 +48,7 @@ pub fn external(
                 continue;
             }
             for name in sources(instruction) {
-                if names.source(&name, stage.index).is_none() {
+                if name != "scratch" && names.source(&name, stage.index).is_none() {
                     add(name, line);
                 }
             }
@@ -71,13 +71,8 @@ fn sources(instruction: &Instruction) -> Vec<String> {
             .iter()
             .filter(|flag| flag.name.text == "mount")
             .filter_map(|flag| flag.value.as_ref())
-            .filter_map(|mount| {
-                mount
-                    .text
-                    .split(',')
-                    .find_map(|part| part.trim().strip_prefix("from="))
-            })
-            .map(str::to_owned)
+            .flat_map(|mount| super::mount::sources(&mount.text))
+            .filter(|from| !from.is_empty())
             .collect(),
         _ => Vec::new(),
     }

@@ -11,6 +11,7 @@ pub mod error;
 pub mod excerpt;
 pub mod expand;
 pub mod images;
+pub mod mount;
 pub mod origin;
 mod parser;
 pub mod place;

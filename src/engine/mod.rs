@@ -83,6 +83,8 @@ pub struct BuildRequest<'a> {
     pub network: Option<Arc<Keeper>>,
     /// What must make no difference. Not part of a step's key: a step that depends on it is at fault.
     pub conditions: Conditions,
+    /// Whose cache mounts a step finds again; without it each step finds them empty, and nothing of them is kept.
+    pub cache_scope: Option<String>,
 }
 
 impl std::fmt::Debug for BuildRequest<'_> {

@@ -28,6 +28,8 @@ pub struct Policy {
     /// What can be granted to a build that asks for the network (R15). Left out of the digest where it grants nothing.
     #[serde(skip_serializing_if = "grants_nothing")]
     pub network: NetworkPolicy,
+    /// What one build leaves for the next.
+    pub cache: CachePolicy,
 }
 
 fn grants_nothing(network: &NetworkPolicy) -> bool {
@@ -148,6 +150,14 @@ pub struct SandboxPolicy {
     pub require_kernel_limits: bool,
     /// Refuse to build where only one id exists, so that owners which a step sets can't be kept.
     pub require_owners: bool,
+}
+
+/// What one build leaves for the next.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CachePolicy {
+    /// Whether `RUN --mount=type=cache` is kept from one build of a slug to its next. Otherwise it is empty in each step.
+    pub mounts: bool,
 }
 
 impl Policy {

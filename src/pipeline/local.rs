@@ -162,6 +162,8 @@ impl Site {
             no_cache: build.no_cache,
             network,
             conditions: Conditions::default(),
+            // What one finds at home is what is published: no build stands on an earlier one.
+            cache_scope: None,
         };
         let engine = self.late_engine()?;
         let built = engine.build_traced(&request, recorder, cancel);

@@ -156,6 +156,7 @@ impl Site {
             no_cache: false,
             network: keeper(row, &policy.network, &binding, self.clock())?,
             conditions: Conditions::default(),
+            cache_scope: policy.cache.mounts.then(|| row.slug.to_string()),
         };
         let engine = self.engine().map_err(Stop::Lacking)?;
         let sink = LedgerSink::new(self, row, events);

@@ -73,6 +73,20 @@ pub enum Mount {
         /// Whether writing is refused.
         read_only: bool,
     },
+    /// Something in a stack of layers of its own.
+    Layers {
+        /// Unpacked layers, lowest first.
+        lower: Vec<PathBuf>,
+        /// Where what is written goes, an upper and a work directory beside each other; nothing can be written without.
+        /// It counts as disk that the step uses.
+        write: Option<(PathBuf, PathBuf)>,
+        /// Absolute path in the layers, followed through links as if they were `/`.
+        source: String,
+        /// Absolute path inside.
+        target: String,
+        /// Whether writing is refused although there is a place for it.
+        read_only: bool,
+    },
 }
 
 /// What one step may use. Memory, CPU and processes are shared with the steps beside it where it runs in a

@@ -34,12 +34,12 @@ crate::everybody::for_everybody! {
     };
 
     it_sees_its_own_environment_folder_and_name: |ground| {
-        let mut spec = ground.script("env | sort; pwd; hostname; cat /etc/hostname; umask");
+        let mut spec = ground.script("env | sort; pwd; hostname; umask");
         spec.env = vec![("PATH".into(), "/bin".into()), ("A".into(), "b c".into())];
         spec.cwd = "/tmp".into();
         spec.hostname = "somewhere".into();
         let ran = ground.run(&spec);
-        assert_eq!(ran.out, "A=b c\nPATH=/bin\nPWD=/tmp\nSHLVL=1\n/tmp\nsomewhere\nsomewhere\n0022\n", "{}", ran.err);
+        assert_eq!(ran.out, "A=b c\nPATH=/bin\nPWD=/tmp\nSHLVL=1\n/tmp\nsomewhere\n0022\n", "{}", ran.err);
     };
 
     a_step_that_does_nothing_leaves_nothing: |ground| {

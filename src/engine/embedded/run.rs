@@ -12,7 +12,7 @@ use crate::engine::key::Key;
 use crate::engine::layer::LayerBuilder;
 use crate::engine::plan::PlannedStep;
 use crate::engine::snapshot::{Packed, Record, Upper, pack};
-use crate::engine::tree::{Tree, clean, resolve};
+use crate::engine::tree::Tree;
 use crate::engine::watch::Watch;
 use crate::model::event::{Happening, Stream, Usage};
 use crate::model::ledger::Connection;
@@ -76,7 +76,6 @@ impl Stage<'_> {
         let sandbox = &build.engine.sandbox.get()?;
         let user = self.accounts()?.run_as(&user)?;
         let tree = self.tree()?;
-        check_folder(&tree, &cwd)?;
         let watch = build.watch;
         let turn = build.board.turn(side_by_side(watch), watch)?;
         let engine = build.engine;
@@ -86,11 +85,11 @@ impl Stage<'_> {
         let root = tree.find(b"").map(|found| found.node.clone());
         let root = root.unwrap_or(crate::engine::tree::Node::directory(0o755));
         let upper = engine.snapshots.upper(sandbox, &root, self.image.epoch())?;
-        let mut mounts = order.mounts.list;
+        let mut ready = self.prepare(order.mounts, sandbox)?;
         let scratch = match &order.script {
             Some((name, text)) => {
                 let scratch = engine.snapshots.scratch()?;
-                mounts.push(script_mount(scratch.path(), name, text)?);
+                ready.list.push(script_mount(scratch.path(), name, text)?);
                 Some(scratch)
             }
             None => None,
@@ -106,7 +105,7 @@ impl Stage<'_> {
             gid: user.gid,
             groups: user.groups.clone(),
             hostname: build.request.conditions.hostname.clone(),
-            mounts,
+            mounts: std::mem::take(&mut ready.list),
             stdin: Vec::new(),
             gate: pass,
             seen: build.request.conditions.seen,
@@ -131,6 +130,7 @@ impl Stage<'_> {
         let outcome = sandbox.run_in(together, &spec, &observer, watch.stop());
         let outcome = outcome.map_err(|e| sandbox_fault(e, &order.argv))?;
         drop((turn, scratch));
+        ready.finish(sandbox, watch.limits().layer_bytes)?;
         observer.finish(&outcome);
         disk_has_room(&outcome, &upper.upper())?;
         judge(&outcome, &order.argv, watch, observer.network.fault())?;
@@ -143,7 +143,7 @@ impl Stage<'_> {
         })
     }
 
-    fn run_order(&self, step: &PlannedStep) -> Result<Order, Fault> {
+    fn run_order(&mut self, step: &PlannedStep) -> Result<Order, Fault> {
         let program = step
             .program
             .as_ref()
@@ -175,7 +175,7 @@ impl Stage<'_> {
         Ok(Order {
             argv,
             env,
-            mounts: self.mounts(&step.instruction)?,
+            mounts: self.mounts(step)?,
             script,
         })
     }
@@ -262,17 +262,6 @@ fn side_by_side(watch: &Watch) -> usize {
     )]
     let cpus = watch.limits().cpus.clamp(1.0, 64.0) as usize;
     cpus
-}
-
-fn check_folder(tree: &Tree, cwd: &str) -> Result<(), Fault> {
-    let path = resolve(tree, &clean(cwd.as_bytes()))?;
-    if tree.find(&path).is_some_and(|f| f.node.is_directory()) {
-        return Ok(());
-    }
-    Err(
-        Fault::input(format!("the working directory {cwd} is not in the image"))
-            .help(format!("make it with WORKDIR {cwd}")),
-    )
 }
 
 /// A folder with the script, put where BuildKit puts it.

@@ -4,6 +4,7 @@
 //! aside and renamed; several processes use one folder at once.
 
 mod boot;
+mod cache;
 mod disk;
 mod pack;
 mod pack_job;
@@ -30,6 +31,7 @@ use crate::model::Digest;
 use crate::oci::Store;
 use crate::sandbox::Job;
 
+pub use cache::Cache;
 pub use pack::{Packed, pack};
 pub use steps::Record;
 pub use unpacked::Upper;

@@ -160,7 +160,17 @@ impl Snapshots {
             folders.push(path.join("fs"));
             below.push(index);
         }
-        Ok(folders)
+        // The kernel takes no folder twice. Of a layer that comes again only the topmost counts: it says all that the
+        // lower one says.
+        let mut seen = std::collections::HashSet::new();
+        let mut last: Vec<PathBuf> = Vec::with_capacity(folders.len());
+        for folder in folders.into_iter().rev() {
+            if seen.insert(folder.clone()) {
+                last.push(folder);
+            }
+        }
+        last.reverse();
+        Ok(last)
     }
 
     pub(super) fn layer_path(&self, key: Digest) -> PathBuf {

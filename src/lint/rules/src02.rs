@@ -1,6 +1,7 @@
 //! SRC02: `COPY --from=` and `RUN --mount=…,from=` of an image that is not approved.
 
 use crate::dockerfile::ast::{Kind, Word};
+use crate::dockerfile::mount;
 use crate::lint::rule::{Rule, Sink, Step};
 use crate::model::{Reference, Severity};
 
@@ -27,16 +28,9 @@ impl Rule for Src02 {
             match (&step.instruction.kind, flag.name.text.as_str()) {
                 (Kind::Copy { .. }, "from") => look(step, value, &value.text, sink),
                 (Kind::Run(_), "mount") => {
-                    let text = step
-                        .scope
-                        .word(value)
-                        .unwrap_or_else(|_| value.text.clone());
-                    for part in text.split(',') {
-                        if let Some((key, from)) = part.split_once('=')
-                            && key.trim().eq_ignore_ascii_case("from")
-                        {
-                            look(step, value, from.trim(), sink);
-                        }
+                    // Not expanded: neither Docker nor the engine takes a variable there.
+                    for from in mount::sources(&value.text) {
+                        look(step, value, &from, sink);
                     }
                 }
                 _ => {}
@@ -46,7 +40,8 @@ impl Rule for Src02 {
 }
 
 fn look(step: &Step<'_>, place: &Word, from: &str, sink: &mut Sink<'_>) {
-    if step.file.names.source(from, step.stage).is_some() || from == "scratch" {
+    let inside = from.is_empty() || from == "scratch";
+    if inside || step.file.names.source(from, step.stage).is_some() {
         return;
     }
     let approved = from
@@ -77,6 +72,8 @@ mod tests {
                 "FROM node:20-slim\nCOPY --from=BAD/name /a /b",
                 "FROM node:20-slim\nRUN --mount=type=bind,from=busybox,target=/x true",
                 "FROM node:20-slim\nRUN --mount=from=busybox,target=/x true",
+                "FROM node:20-slim\nRUN --mount=target=/x,From=busybox true",
+                "FROM node:20-slim\nRUN '--mount=\"from=busybox\",target=/x' true",
                 "FROM node:20-slim\nONBUILD COPY --from=busybox /a /b",
             ],
         );

@@ -37,7 +37,7 @@ impl HeldMemory {
     pub fn new(mounts: &[Mount]) -> Self {
         let asked = mounts.iter().filter_map(|mount| match mount {
             Mount::Tmpfs { target, .. } => Some(target.clone()),
-            Mount::Bind { .. } => None,
+            Mount::Bind { .. } | Mount::Layers { .. } => None,
         });
         let places = ["/dev/shm".to_owned()].into_iter().chain(asked);
         Self {

@@ -87,14 +87,16 @@ pub fn run(
         own_the_output(order, true);
     }
 
-    let upper = overlay.upper.as_ref().map_or("", |(upper, _)| upper);
-    let upper = rustix::fs::open(
-        upper,
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .at(|| "open upper".into())?;
-    let watch = Watch::new(upper, order.limits, &order.mounts);
+    let layered = planned.iter().filter_map(|p| Some(&p.layers.as_ref()?.0));
+    let uppers = [&overlay].into_iter().chain(layered);
+    let uppers = uppers.filter_map(|overlay| overlay.upper.as_ref());
+    let uppers: Result<Vec<OwnedFd>, Fault> = uppers
+        .map(|(upper, _)| {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            rustix::fs::open(upper, flags, Mode::empty()).at(|| "open upper".into())
+        })
+        .collect();
+    let watch = Watch::new(uppers?, order.limits, &order.mounts);
     let step = Step {
         order,
         filters,
@@ -168,9 +170,18 @@ fn own_the_output(order: &RunOrder, able: bool) {
 fn plan(mounts: &[Mount], stage: &mut Stage) -> Result<Vec<Planned>, Fault> {
     mounts
         .iter()
-        .map(|mount| {
+        .enumerate()
+        .map(|(index, mount)| {
+            let mut layers = None;
             let source = match mount {
                 Mount::Tmpfs { .. } => None,
+                Mount::Layers { lower, write, .. } => {
+                    let write = write.as_ref().map(|(u, w)| (u.as_path(), w.as_path()));
+                    let name = format!("m{index}");
+                    stage.folder(&name);
+                    layers = Some((stage.overlay(lower, write)?, name));
+                    None
+                }
                 Mount::Bind {
                     source, read_only, ..
                 } => {
@@ -183,6 +194,7 @@ fn plan(mounts: &[Mount], stage: &mut Stage) -> Result<Vec<Planned>, Fault> {
             Ok(Planned {
                 mount: mount.clone(),
                 source,
+                layers,
             })
         })
         .collect()

@@ -60,6 +60,7 @@ pub fn run(mut step: Step<'_>) -> Result<(), Fault> {
     let names = Names::of(&step.order.hostname);
     let root = root::build(step.overlay, &names, step.planned)?;
     mounts::pivot(root)?;
+    make_folder(step.order)?;
     rustix::system::sethostname(step.order.hostname.as_bytes()).at(|| "set the hostname".into())?;
 
     if !step.order.at_once {
@@ -108,6 +109,23 @@ fn number_from(first: u32) -> Result<(), Fault> {
     };
     let before = first.saturating_sub(1).to_string();
     rustix::io::write(&last, before.as_bytes()).at(doing)?;
+    Ok(())
+}
+
+/// Makes the working directory where the image has lost it, with what is missing above it.
+/// It is the step's user's, as it is with Docker, where ids can be given.
+fn make_folder(order: &RunOrder) -> Result<(), Fault> {
+    use std::os::unix::fs::PermissionsExt;
+    let doing = || format!("make the working directory {}", order.cwd);
+    let path = std::path::Path::new(&order.cwd);
+    let missing: Vec<_> = path.ancestors().take_while(|p| !p.exists()).collect();
+    for folder in missing.into_iter().rev() {
+        std::fs::create_dir(folder).at(doing)?;
+        // Whatever the umask was that we came with.
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder, mode).at(doing)?;
+        let _ = std::os::unix::fs::chown(folder, Some(order.uid), Some(order.gid));
+    }
     Ok(())
 }
 

@@ -24,7 +24,8 @@ const DESCRIPTORS: usize = 100_000;
 
 /// Looks at one step.
 pub struct Watch {
-    upper: OwnedFd,
+    /// Where the step writes to, its root's first; all on one file system.
+    uppers: Vec<OwnedFd>,
     limits: Limits,
     /// /proc as it was before the step had its own.
     host_proc: Option<u64>,
@@ -59,14 +60,14 @@ pub fn allow_many_descriptors() {
 }
 
 impl Watch {
-    /// For a step with this upper directory and these mounts.
-    pub fn new(upper: OwnedFd, limits: Limits, mounts: &[Mount]) -> Self {
+    /// For a step with these upper directories and these mounts.
+    pub fn new(uppers: Vec<OwnedFd>, limits: Limits, mounts: &[Mount]) -> Self {
         // Deep trees cost a descriptor a level.
         allow_many_descriptors();
-        let start = disk(&upper);
+        let start = uppers.first().and_then(disk);
         let host_proc = fs::metadata("/proc").ok().map(|stat| stat.dev());
         Self {
-            upper,
+            uppers,
             limits,
             host_proc,
             size: Size::default(),
@@ -94,10 +95,22 @@ impl Watch {
     /// Looks a last time, after the step's end.
     pub fn last_look(&mut self, stop: &dyn Fn() -> bool) -> Measure {
         self.deleted = 0;
-        if let Some(size) = tree::size(&self.upper, self.limits.inodes, stop) {
+        if let Some(size) = self.walk(stop) {
             self.size = size;
         }
         self.measure()
+    }
+
+    /// Adds up all that was written; none if it was told to stop.
+    fn walk(&self, stop: &dyn Fn() -> bool) -> Option<Size> {
+        let mut all = Size::default();
+        for upper in &self.uppers {
+            let size = tree::size(upper, self.limits.inodes, stop)?;
+            all.bytes = all.bytes.saturating_add(size.bytes);
+            all.inodes = all.inodes.saturating_add(size.inodes);
+            all.unseen |= size.unseen;
+        }
+        Some(all)
     }
 
     fn measure(&self) -> Measure {
@@ -114,7 +127,7 @@ impl Watch {
 
     /// Walks through `upper` when the disk has filled or a while has passed; never for more than a tenth of the time.
     fn walk_if_due(&mut self, stop: &dyn Fn() -> bool) -> bool {
-        let Some(now) = disk(&self.upper) else {
+        let Some(now) = self.uppers.first().and_then(disk) else {
             return false;
         };
         let due = match &self.walked {
@@ -128,7 +141,7 @@ impl Watch {
             return false;
         }
         let began = Instant::now();
-        let Some(size) = tree::size(&self.upper, self.limits.inodes, stop) else {
+        let Some(size) = self.walk(stop) else {
             return false;
         };
         self.size = size;

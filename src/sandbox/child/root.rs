@@ -44,13 +44,30 @@ pub struct Planned {
     pub mount: Mount,
     /// The name of a bind's source, and whether it is a folder.
     pub source: Option<(String, bool)>,
+    /// The layers of a stack of its own, and the folder of the stage that they are mounted on.
+    pub layers: Option<(Overlay, String)>,
+}
+
+impl Planned {
+    /// What is seen of a stack of layers, not mounted inside yet, and whether it is a folder.
+    fn layered(&self) -> Result<Option<(OwnedFd, bool)>, Fault> {
+        let (Some((overlay, name)), Mount::Layers { source, .. }) = (&self.layers, &self.mount)
+        else {
+            return Ok(None);
+        };
+        let doing = || format!("find {source} in the layers of a mount");
+        overlay.mount(name, None)?;
+        let root = mounts::here(name).at(doing)?;
+        let found = mounts::inside(&root, source).at(doing)?;
+        let folder = super::stage::is_folder(found.as_fd()).at(doing)?;
+        Ok(Some((mounts::cloned(&found, "")?, folder)))
+    }
 }
 
 /// The files that tell names, as they will be seen inside.
 pub struct Names {
     pub hosts: String,
     pub resolver: String,
-    pub hostname: String,
 }
 
 impl Names {
@@ -61,15 +78,14 @@ impl Names {
                 "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{hostname}\n"
             ),
             resolver: "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n".into(),
-            hostname: format!("{hostname}\n"),
         }
     }
 
-    fn files(&self) -> [(&'static str, &str); 3] {
+    /// `/etc/hostname` stays the image's, as it does with Docker.
+    fn files(&self) -> [(&'static str, &str); 2] {
         [
             ("/etc/hosts", &self.hosts),
             ("/etc/resolv.conf", &self.resolver),
-            ("/etc/hostname", &self.hostname),
         ]
     }
 }
@@ -79,7 +95,11 @@ pub const FOLDERS: [&str; 4] = ["root", "look", "skeleton", "names"];
 
 /// Mounts the root at the stage's `root`; answers with it.
 pub fn build(overlay: &Overlay, names: &Names, planned: &[Planned]) -> Result<OwnedFd, Fault> {
-    let places = places(names, planned);
+    let layered: Vec<_> = planned
+        .iter()
+        .map(Planned::layered)
+        .collect::<Result<_, _>>()?;
+    let places = places(names, planned, &layered);
     let skeleton = skeleton::make(overlay, &places, "skeleton")?;
     overlay.mount("root", skeleton.then_some("skeleton"))?;
     let root = mounts::here("root").at(|| "find the root".into())?;
@@ -93,9 +113,14 @@ pub fn build(overlay: &Overlay, names: &Names, planned: &[Planned]) -> Result<Ow
     let dev = device::file_system()?;
     put(&dev, &root, &places[2])?;
     device::fill(&dev)?;
-    write_names(names, &root, &places[3..6])?;
-    for (mount, place) in planned.iter().zip(&places[6..]) {
+    write_names(names, &root, &places[3..5])?;
+    for ((mount, place), layered) in planned.iter().zip(&places[5..]).zip(layered) {
         let made = match (&mount.mount, &mount.source) {
+            (Mount::Layers { read_only, .. }, _) => {
+                let Some((made, _)) = layered else { continue };
+                restrict(&made, *read_only, place)?;
+                made
+            }
             (Mount::Tmpfs { bytes, .. }, _) => mounts::detached(
                 "tmpfs",
                 &[("mode", "1777"), ("size", &bytes.to_string())],
@@ -103,10 +128,7 @@ pub fn build(overlay: &Overlay, names: &Names, planned: &[Planned]) -> Result<Ow
             )?,
             (Mount::Bind { read_only, .. }, Some((name, _))) => {
                 let made = mounts::cloned(CWD, name)?;
-                let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-                let flags = u64::from(flags.bits()) | if *read_only { READ_ONLY } else { 0 };
-                kernel::set_mount_attributes(&made, flags)
-                    .at(|| format!("mount on {}", place.path))?;
+                restrict(&made, *read_only, place)?;
                 made
             }
             (Mount::Bind { .. }, None) => continue,
@@ -117,8 +139,15 @@ pub fn build(overlay: &Overlay, names: &Names, planned: &[Planned]) -> Result<Ow
     Ok(root)
 }
 
-/// Every place that something will be mounted on: six of our own, then those of the specification.
-fn places(names: &Names, planned: &[Planned]) -> Vec<Place> {
+/// Takes from a mount what a step could misuse.
+fn restrict(mount: &OwnedFd, read_only: bool, place: &Place) -> Result<(), Fault> {
+    let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    let flags = u64::from(flags.bits()) | if read_only { READ_ONLY } else { 0 };
+    kernel::set_mount_attributes(mount, flags).at(|| format!("mount on {}", place.path))
+}
+
+/// Every place that something will be mounted on: five of our own, then those of the specification.
+fn places(names: &Names, planned: &[Planned], layered: &[Option<(OwnedFd, bool)>]) -> Vec<Place> {
     let own = ["/proc", "/sys", "/dev"].map(|path| Place {
         path: path.into(),
         folder: true,
@@ -129,18 +158,26 @@ fn places(names: &Names, planned: &[Planned]) -> Vec<Place> {
         folder: false,
         links: true,
     });
-    let asked = planned.iter().map(|planned| match &planned.mount {
-        Mount::Tmpfs { target, .. } => Place {
-            path: target.clone(),
-            folder: true,
-            links: true,
-        },
-        Mount::Bind { target, .. } => Place {
-            path: target.clone(),
-            folder: planned.source.as_ref().is_none_or(|(_, folder)| *folder),
-            links: true,
-        },
-    });
+    let asked = planned
+        .iter()
+        .zip(layered)
+        .map(|(planned, layered)| match &planned.mount {
+            Mount::Layers { target, .. } => Place {
+                path: target.clone(),
+                folder: layered.as_ref().is_none_or(|(_, folder)| *folder),
+                links: true,
+            },
+            Mount::Tmpfs { target, .. } => Place {
+                path: target.clone(),
+                folder: true,
+                links: true,
+            },
+            Mount::Bind { target, .. } => Place {
+                path: target.clone(),
+                folder: planned.source.as_ref().is_none_or(|(_, folder)| *folder),
+                links: true,
+            },
+        });
     own.into_iter().chain(files).chain(asked).collect()
 }
 

@@ -50,6 +50,7 @@ impl Ground {
             no_cache: false,
             network: None,
             conditions: Conditions::default(),
+            cache_scope: None,
         }
     }
 
