@@ -223,6 +223,19 @@ impl Instruction {
     }
 }
 
+impl Instruction {
+    /// What ONBUILD keeps of it for later: the instruction, with its here-documents below.
+    pub fn as_trigger(&self) -> String {
+        let mut text = self.original.clone();
+        for heredoc in &self.heredocs {
+            text.push('\n');
+            text.push_str(&heredoc.body.text);
+            text.push_str(&heredoc.name);
+        }
+        text
+    }
+}
+
 impl Dockerfile {
     /// The instructions of a stage.
     pub fn of(&self, stage: &Stage) -> &[Instruction] {

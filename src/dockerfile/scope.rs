@@ -141,12 +141,27 @@ impl Global {
         build_args: &BTreeMap<String, String>,
         platform: &Platform,
     ) -> Result<Self, ScopeError> {
+        Self::for_target(file, build_args, platform, None)
+    }
+
+    /// The same for a build of the stage `target`, which has an argument of its own.
+    ///
+    /// # Errors
+    /// If a default can't be expanded.
+    pub fn for_target(
+        file: &Dockerfile,
+        build_args: &BTreeMap<String, String>,
+        platform: &Platform,
+        target: Option<&str>,
+    ) -> Result<Self, ScopeError> {
         let mut shared = Shared {
             escape: file.directives.escape,
             build_args: build_args.clone(),
             args: platform_args(platform),
             left: AtomicUsize::new(BUDGET),
         };
+        let target = target.unwrap_or("default").to_owned();
+        shared.args.insert("TARGETSTAGE".into(), target);
         for (name, value) in build_args {
             if let Some(arg) = shared.args.get_mut(name) {
                 arg.clone_from(value);

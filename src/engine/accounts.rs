@@ -78,28 +78,36 @@ impl Accounts {
                 .filter(|(_, _, list)| member(list))
                 .map(|(_, gid, _)| gid)
                 .collect();
-            run_as.groups.sort_unstable();
-            run_as.groups.dedup();
         }
+        // A process without its own group among the others could shake off what is denied to that group.
+        run_as.groups.push(run_as.gid);
+        run_as.groups.sort_unstable();
+        run_as.groups.dedup();
         Ok(run_as)
     }
 
-    /// Who `--chown=owner` means; also who owns what `WORKDIR` makes. A number alone is user and group.
+    /// Who `--chown=owner` means; also who owns what `WORKDIR` makes. A number alone is user and group, nothing behind a
+    /// colon is group 0, and root needs no account.
     ///
     /// # Errors
     /// If a name is not there.
     pub fn owner(&self, owner: &str) -> Result<(u32, u32), Fault> {
-        let (name, group) = split(owner);
+        let (name, group) = match owner.split_once(':') {
+            Some((name, group)) => (name, Some(group)),
+            None => (owner, None),
+        };
+        let root = name.is_empty() || (name == "root" && self.users().all(|u| u.name != "root"));
         let (uid, gid) = if let Ok(number) = name.parse() {
             (number, number)
-        } else if name.is_empty() {
+        } else if root {
             (0, 0)
         } else {
             let found = self.users().find(|u| u.name == name);
             found.map(|u| (u.uid, u.gid)).ok_or_else(|| no_user(name))?
         };
         match group {
-            Some(group) => Ok((uid, self.group_id(group)?)),
+            Some("") => Ok((uid, 0)),
+            Some(group) => Ok((uid, group.parse().or_else(|_| self.group_id(group))?)),
             None => Ok((uid, gid)),
         }
     }
@@ -148,15 +156,15 @@ mod tests {
     #[test]
     fn names_and_numbers_are_found_as_a_container_would_find_them() {
         for (user, uid, gid, groups, home) in [
-            ("", 0, 0, &[29][..], "/root"),
-            ("root", 0, 0, &[29], "/root"),
-            ("node", 1000, 1001, &[10, 29], "/home/node"),
-            ("1000", 1000, 1001, &[10, 29], "/home/node"),
-            ("node:audio", 1000, 29, &[], "/home/node"),
-            ("1000:5", 1000, 5, &[], "/home/node"),
-            ("4242", 4242, 0, &[], "/"),
-            ("4242:node", 4242, 1001, &[], "/"),
-            ("77", 5, 6, &[], "/odd"),
+            ("", 0, 0, &[0, 29][..], "/root"),
+            ("root", 0, 0, &[0, 29], "/root"),
+            ("node", 1000, 1001, &[10, 29, 1001], "/home/node"),
+            ("1000", 1000, 1001, &[10, 29, 1001], "/home/node"),
+            ("node:audio", 1000, 29, &[29], "/home/node"),
+            ("1000:5", 1000, 5, &[5], "/home/node"),
+            ("4242", 4242, 0, &[0], "/"),
+            ("4242:node", 4242, 1001, &[1001], "/"),
+            ("77", 5, 6, &[6], "/odd"),
         ] {
             let found = accounts().run_as(user).unwrap();
             let expected = User {
@@ -181,10 +189,13 @@ mod tests {
             ("node", (1000, 1001)),
             ("node:audio", (1000, 29)),
             (":audio", (0, 29)),
-            ("node:", (1000, 1001)),
+            ("node:", (1000, 0)),
+            ("5:", (5, 0)),
+            ("root", (0, 0)),
         ] {
             assert_eq!(accounts().owner(owner).unwrap(), ids, "{owner}");
         }
         assert!(Accounts::default().owner("node").is_err());
+        assert_eq!(Accounts::default().owner("root").unwrap(), (0, 0));
     }
 }

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use crate::model::Digest;
 
 /// Another one makes every cached step unknown: change it when the same inputs come to other bytes.
-const FORMAT: &str = "flareo step 2";
+const FORMAT: &str = "flareo step 3";
 
 /// A key in the making. Every field carries its length, so that two lists of fields never run into each other.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use crate::dockerfile::ast::{Dockerfile, Instruction, Kind, Word};
 use crate::dockerfile::scope::{Global, ScopeError};
 use crate::dockerfile::stages::StageNames;
-use crate::dockerfile::{run, trigger};
+use crate::dockerfile::{mount, run, trigger};
 use crate::model::decision::Pins;
 use crate::model::image::Platform;
 use crate::model::{Digest, Reference};
@@ -116,7 +116,7 @@ pub trait Images {
 pub struct Wanted<'a> {
     /// `--build-arg`.
     pub build_args: &'a BTreeMap<String, String>,
-    /// `--target`: a name or a number; the last stage if none.
+    /// `--target`: a stage's name; the last stage if none.
     pub target: Option<&'a str>,
     /// `--platform`.
     pub platform: &'a Platform,
@@ -138,7 +138,7 @@ pub fn plan(
         let fault = other_platform(&wanted.platform.to_string(), &host);
         return Err(PlanError { fault, line: None });
     }
-    let global = Global::new(file, wanted.build_args, wanted.platform)?;
+    let global = Global::for_target(file, wanted.build_args, wanted.platform, wanted.target)?;
     let names = StageNames::of(file);
     let target = target(file, &names, wanted.target)?;
     let mut planner = Planner {
@@ -199,7 +199,7 @@ pub fn plan(
 fn target(file: &Dockerfile, names: &StageNames, target: Option<&str>) -> Result<usize, PlanError> {
     let count = file.stages.len();
     let found = match target {
-        Some(name) => names.source(name, count),
+        Some(name) => names.base(name, count),
         None => count.checked_sub(1),
     };
     found.ok_or_else(|| {
@@ -212,12 +212,9 @@ fn target(file: &Dockerfile, names: &StageNames, target: Option<&str>) -> Result
             match target {
                 Some(name) => Fault::input(format!("target stage \"{name}\" could not be found"))
                     .help(match all.as_slice() {
-                    [] => {
-                        "no stage has a name: number them from 0, or name one with FROM … AS NAME"
-                            .into()
-                    }
-                    names => format!("the file's stages: {}", names.join(", ")),
-                }),
+                        [] => "no stage has a name: give one with FROM … AS NAME".into(),
+                        names => format!("the file's stages: {}", names.join(", ")),
+                    }),
                 None => Fault::input("the Dockerfile has no FROM"),
             };
         PlanError { fault, line: None }
@@ -285,7 +282,7 @@ impl Planner<'_> {
                 let instructions = self.file.of(&self.file.stages[*other]).iter();
                 instructions
                     .filter_map(|i| match &i.kind {
-                        Kind::Onbuild(inner) => Some(inner.original.clone()),
+                        Kind::Onbuild(inner) => Some(inner.as_trigger()),
                         _ => None,
                     })
                     .collect()
@@ -334,17 +331,13 @@ impl Planner<'_> {
     ) -> Result<BTreeMap<String, Base>, PlanError> {
         let mut wanted = BTreeSet::new();
         match &instruction.kind {
-            Kind::Copy { .. } => wanted.extend(instruction.flag("from")),
+            Kind::Copy { .. } => wanted.extend(instruction.flag("from").map(str::to_owned)),
             Kind::Run(_) => {
                 for flag in &instruction.flags {
                     if flag.name.text == "mount"
                         && let Some(value) = &flag.value
                     {
-                        let from = value
-                            .text
-                            .split(',')
-                            .filter_map(|p| p.strip_prefix("from="));
-                        wanted.extend(from);
+                        wanted.extend(mount::sources(&value.text));
                     }
                 }
             }
@@ -361,7 +354,14 @@ impl Planner<'_> {
                     );
                     return Err(PlanError::at(line)(fault));
                 }
-                let stage = self.names.source(name, index);
+                let name = name.as_str();
+                // Mounts know stages by name only.
+                let by_number = matches!(instruction.kind, Kind::Copy { .. });
+                let stage = if by_number {
+                    self.names.source(name, index)
+                } else {
+                    self.names.base(name, index)
+                };
                 if stage.is_none() && name.parse::<usize>().is_ok() {
                     let fault = Fault::input(format!("invalid stage index {name}"))
                         .help("stages count from 0, and only earlier ones can be copied from");
@@ -404,6 +404,9 @@ impl Planner<'_> {
             return Ok(());
         };
         let wanted = self.global.word(value)?;
+        if wanted.is_empty() {
+            return Ok(());
+        }
         if is_platform(&wanted, self.wanted.platform) {
             return Ok(());
         }

@@ -4,15 +4,18 @@ use std::io::{self, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::place::{Attributes, Entry, Placement};
+use super::place::{Attributes, Entry, FOLDER_MODE, Placement};
 use super::source::Content;
 use super::spool::Spool;
 use crate::engine::fault::{ArchiveError, Fault};
 use crate::engine::tar::{Member, MemberKind, TarReader};
 use crate::engine::tree::{
-    Kind, Lookup, MemberError, Node, TEXT_LIMIT, clean_member, join, resolve, split_name,
+    Kind, Lookup, MemberError, Node, TEXT_LIMIT, clean_member, join, resolve_below, split_name,
 };
 use crate::engine::watch::Watch;
+
+/// What unpacking xz may take, in KiB: the strongest that xz(1) packs with by itself wants 65 MiB.
+const XZ_MEMORY: u32 = 128 << 10;
 
 /// How a file's first bytes say that it is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,21 +23,21 @@ enum Packed {
     Plain,
     Gzip,
     Zstd,
-    /// A compressor that Flareo does not carry.
-    Foreign(&'static str),
+    Bzip2,
+    Xz,
 }
 
 const fn packed(start: &[u8]) -> Packed {
     match start {
         [0x1f, 0x8b, ..] => Packed::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Packed::Zstd,
-        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, ..] => Packed::Foreign("bzip2"),
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Packed::Foreign("xz"),
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, ..] => Packed::Bzip2,
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Packed::Xz,
         _ => Packed::Plain,
     }
 }
 
-fn open<'a, R: Read + Send + 'a>(file: R) -> io::Result<(Packed, Box<dyn Read + 'a>)> {
+fn open<'a, R: Read + Send + 'a>(file: R) -> io::Result<Box<dyn Read + 'a>> {
     let mut file = BufReader::with_capacity(128 << 10, file);
     // The buffer may be filled in pieces; the magic is shorter than any first piece but an empty file's.
     let mut start = [0; 8];
@@ -47,14 +50,17 @@ fn open<'a, R: Read + Send + 'a>(file: R) -> io::Result<(Packed, Box<dyn Read + 
     }
     let packed = packed(&start[..filled]);
     let whole = io::Cursor::new(start).take(filled as u64).chain(file);
-    Ok((
-        packed,
-        match packed {
-            Packed::Gzip => Box::new(MultiGzDecoder::new(BufReader::new(whole))),
-            Packed::Zstd => Box::new(zstd::stream::read::Decoder::new(whole)?),
-            Packed::Plain | Packed::Foreign(_) => Box::new(whole),
-        },
-    ))
+    Ok(match packed {
+        Packed::Gzip => Box::new(MultiGzDecoder::new(BufReader::new(whole))),
+        Packed::Zstd => Box::new(zstd::stream::read::Decoder::new(whole)?),
+        Packed::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(BufReader::new(whole))),
+        Packed::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(
+            BufReader::new(whole),
+            true,
+            XZ_MEMORY,
+        )),
+        Packed::Plain => Box::new(whole),
+    })
 }
 
 /// Whether ADD unpacks `file`: whether a tar begins in it.
@@ -63,19 +69,13 @@ fn open<'a, R: Read + Send + 'a>(file: R) -> io::Result<(Packed, Box<dyn Read + 
 /// If it can't be read, or is packed in a way that can't be looked into.
 pub fn is_archive<'a>(file: impl Read + Send + 'a, name: &str) -> Result<bool, Fault> {
     let unreadable = |e: io::Error| Fault::from_io(e, |e| Fault::input(format!("/{name}: {e}")));
-    let (packed, content) = open(file).map_err(unreadable)?;
-    if let Packed::Foreign(format) = packed {
-        return Err(
-            Fault::input(format!("ADD cannot unpack {format}: /{name}")).help(
-                "unpack it before, pack it with gzip or zstd, or use COPY to keep the file as it is",
-            ),
-        );
-    }
+    let content = open(file).map_err(unreadable)?;
     match TarReader::new(content).next() {
         Ok(member) => Ok(member.is_some()),
         Err(crate::engine::tar::TarError::Io(e))
-            if e.get_ref()
-                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Fault>) =>
+            if e.kind() == io::ErrorKind::OutOfMemory
+                || e.get_ref()
+                    .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Fault>) =>
         {
             Err(unreadable(e))
         }
@@ -97,7 +97,7 @@ pub fn unpack<'a>(
     watch: &Watch,
 ) -> Result<(), Fault> {
     let what = format!("/{name}");
-    let root = placement.make_folder(destination.as_bytes(), attributes.owner)?;
+    let root = placement.make_folder(destination.as_bytes(), attributes.owner, FOLDER_MODE)?;
     let mut unpacker = Unpacker {
         placement,
         root,
@@ -108,7 +108,7 @@ pub fn unpack<'a>(
     };
     let work = || -> Result<(), ArchiveError> {
         let limited = Limited {
-            inner: open(file)?.1,
+            inner: open(file)?,
             left: watch.layer_bytes_left(),
             watch,
         };
@@ -257,7 +257,8 @@ impl Unpacker<'_, '_> {
         Ok(())
     }
 
-    /// Where a path of the archive comes to stand: links on the way are followed, the last part is not.
+    /// Where a path of the archive comes to stand: links on the way are followed, the last part is not. Folders that are
+    /// missing are made, also where a link leads, and are root's.
     fn place_of(&mut self, path: &[u8]) -> Result<Vec<u8>, ArchiveError> {
         if path.is_empty() {
             return Ok(self.root.clone());
@@ -267,17 +268,12 @@ impl Unpacker<'_, '_> {
             placement: self.placement,
             root: &self.root,
         };
-        let followed = join(&self.root, &resolve(&below, folder).map_err(Fault::from)?);
-        let there = |path: &[u8]| self.placement.stat(path).is_some_and(|n| n.is_directory());
-        if followed != join(&self.root, folder) && !there(&followed) {
-            // Docker makes folders, but never behind a link.
+        let followed = resolve_below(&below, folder).map_err(|error| {
             let shown = String::from_utf8_lossy(path);
-            let fault = Fault::input(format!("{shown}: a link on its way leads nowhere"));
-            return Err(fault.into());
-        }
-        let folder = self
-            .placement
-            .make_folder(&followed, self.attributes.owner)?;
+            Fault::input(format!("{shown}: {error}"))
+        })?;
+        let followed = join(&self.root, &followed);
+        let folder = self.placement.make_folder(&followed, None, FOLDER_MODE)?;
         Ok(join(&folder, name))
     }
 }
@@ -366,14 +362,16 @@ mod tests {
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         io::Write::write_all(&mut gz, &archive).unwrap();
         let zst = zstd::encode_all(&archive[..], 1).unwrap();
-        for packed in [archive, gz.finish().unwrap(), zst] {
+        let mut bz = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        io::Write::write_all(&mut bz, &archive).unwrap();
+        for packed in [archive, gz.finish().unwrap(), zst, bz.finish().unwrap()] {
             assert!(is_archive(&packed[..], "x").unwrap());
             assert_eq!(unpacked(&packed, Limits::default()).unwrap(), expected);
         }
     }
 
     #[test]
-    fn climbing_bombs_and_foreign_formats_are_refused() {
+    fn climbing_and_bombs_are_refused() {
         let climbing = tar(&[("a/../../x", Type::File, "x")]);
         assert!(
             unpacked(&climbing, Limits::default())
@@ -389,23 +387,17 @@ mod tests {
             unpacked(&big, limits).unwrap_err(),
             "layer size limit exceeded"
         );
-        let nowhere = tar(&[("l", Type::Symlink, "/none"), ("l/f", Type::File, "x")]);
-        let error = unpacked(&nowhere, Limits::default()).unwrap_err();
-        assert!(error.ends_with("leads nowhere"), "{error}");
-        let xz = b"\xfd7zXZ\0rest";
-        assert!(
-            is_archive(&xz[..], "a.xz")
-                .unwrap_err()
-                .to_string()
-                .contains("cannot unpack xz")
-        );
+        let out = tar(&[("l", Type::Symlink, "../none"), ("l/f", Type::File, "x")]);
+        let error = unpacked(&out, Limits::default()).unwrap_err();
+        assert!(error.ends_with("leads out"), "{error}");
     }
 
     #[test]
     fn what_only_looks_like_an_archive_is_a_file() {
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         io::Write::write_all(&mut gz, b"just text").unwrap();
-        for plain in [&b""[..], b"text", &[0; 2048], &gz.finish().unwrap()] {
+        let broken = b"\xfd7zXZ\0rest";
+        for plain in [&b""[..], b"text", &[0; 2048], broken, &gz.finish().unwrap()] {
             assert!(!is_archive(plain, "x").unwrap());
         }
     }

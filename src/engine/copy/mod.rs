@@ -11,8 +11,8 @@ mod spool;
 pub use archive::{is_archive, unpack};
 pub use glob::{BadPattern, Glob, Patterns};
 pub use mode::{Chmod, InvalidMode};
-pub use place::{Attributes, Entry, Placement};
-pub use select::{Choice, Picked, Selected, inline, select};
+pub use place::{Attributes, Entry, FOLDER_MODE, Placement};
+pub use select::{Choice, Picked, Selected, exact, inline, select};
 pub use source::{Content, ContextTree, Inline, Source, SourceKind, SourceNode};
 pub use spool::Spool;
 

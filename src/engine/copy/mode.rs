@@ -1,4 +1,5 @@
-//! `--chmod`: octal, or symbolic as chmod(1) takes it.
+//! `--chmod`: octal, or symbolic as the BSDs' chmod(1) takes it, which is what Docker's reader of modes was modelled on:
+//! `=` also clears setuid and setgid of whom it is for, and the sticky bit is nobody's of `o` alone.
 
 /// What `--chmod` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Change {
     who: u32,
     operator: u8,
     bits: u32,
+    /// `u`, `g`, `o` as permissions: those that this one has now, as a mask of the class.
+    like: u32,
     /// `X`: execution where it is a folder or somebody may execute it.
     conditional: bool,
 }
@@ -55,22 +58,23 @@ impl Chmod {
     }
 }
 
+/// Setuid with the user's, setgid with the group's, sticky with everybody's.
+const USER: u32 = 0o4700;
+const GROUP: u32 = 0o2070;
+const OTHERS: u32 = 0o0007;
+const STICKY: u32 = 0o1000;
+
 impl Change {
     const fn apply(self, mode: u32, directory: bool) -> u32 {
         let mut bits = self.bits;
         if self.conditional && (directory || mode & 0o111 != 0) {
             bits |= 0o111;
         }
-        // Setuid belongs to the user, setgid to the group, sticky to everyone.
-        let mut reach = self.who;
-        if self.who & 0o700 != 0 {
-            reach |= 0o4000;
+        if self.like != 0 {
+            let three = (mode & self.like) >> (self.like & 0o111).trailing_zeros();
+            bits |= three | three << 3 | three << 6;
         }
-        if self.who & 0o070 != 0 {
-            reach |= 0o2000;
-        }
-        reach |= 0o1000;
-        let bits = bits & reach;
+        let bits = bits & self.who;
         match self.operator {
             b'+' => mode | bits,
             b'-' => mode & !bits,
@@ -84,13 +88,13 @@ fn clause_changes(clause: &str) -> Option<Vec<Change>> {
     let end = bytes.iter().position(|b| !b"ugoa".contains(b))?;
     let who = bytes[..end].iter().fold(0, |who, b| {
         who | match b {
-            b'u' => 0o700,
-            b'g' => 0o070,
-            b'o' => 0o007,
-            _ => 0o777,
+            b'u' => USER,
+            b'g' => GROUP,
+            b'o' => OTHERS,
+            _ => USER | GROUP | OTHERS,
         }
     });
-    let who = if who == 0 { 0o777 } else { who };
+    let who = if who == 0 { USER | GROUP | OTHERS } else { who };
     let mut changes: Vec<Change> = Vec::new();
     for &byte in &bytes[end..] {
         if b"+-=".contains(&byte) {
@@ -98,6 +102,7 @@ fn clause_changes(clause: &str) -> Option<Vec<Change>> {
                 who,
                 operator: byte,
                 bits: 0,
+                like: 0,
                 conditional: false,
             });
             continue;
@@ -109,7 +114,14 @@ fn clause_changes(clause: &str) -> Option<Vec<Change>> {
             b'x' => change.bits |= 0o111,
             b'X' => change.conditional = true,
             b's' => change.bits |= 0o6000,
-            b't' => change.bits |= 0o1000,
+            b't' if who != OTHERS => {
+                change.who |= STICKY;
+                change.bits |= STICKY;
+            }
+            b't' => {}
+            b'u' => change.like |= 0o700,
+            b'g' => change.like |= 0o070,
+            b'o' => change.like |= 0o007,
             _ => return None,
         }
     }
@@ -134,11 +146,18 @@ mod tests {
             ("g+s", 0o755, true, 0o2755),
             ("u=rw+x", 0o000, false, 0o700),
             ("+t", 0o777, true, 0o1777),
+            ("o+t", 0o755, true, 0o755),
+            ("g=u", 0o640, false, 0o660),
+            ("u=rwx,g=u-w,o=", 0o644, false, 0o750),
+            ("a=rX", 0o6755, false, 0o555),
+            ("go=", 0o2775, true, 0o700),
         ] {
             let mode = Chmod::parse(text).unwrap().apply(before, directory);
             assert_eq!(mode, after, "{text}: {mode:o}");
         }
-        for bad in ["", "9", "778", "10000", "u", "u=q", "x+u", "-1", "0x7"] {
+        for bad in [
+            "", "9", "778", "10000", "u", "u=q", "u=rq", "x+u", "-1", "0x7",
+        ] {
             let error = Chmod::parse(bad).unwrap_err().to_string();
             assert!(error.contains("should be octal"), "{bad}");
         }

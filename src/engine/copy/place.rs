@@ -39,6 +39,19 @@ pub struct Attributes {
     pub chmod: Option<Chmod>,
 }
 
+/// The mode of a folder that is made on the way, where nothing else is said.
+pub const FOLDER_MODE: u32 = 0o755;
+
+impl Attributes {
+    /// The mode of folders that are made on the way: an octal `--chmod` is theirs too.
+    const fn folder_mode(&self) -> u32 {
+        match &self.chmod {
+            Some(Chmod::Octal(bits)) => *bits & 0o777,
+            _ => FOLDER_MODE,
+        }
+    }
+}
+
 impl Lookup for Placement<'_> {
     fn link(&self, path: &[u8]) -> Option<Box<[u8]>> {
         match self.stat(path)?.kind {
@@ -83,13 +96,19 @@ impl<'t> Placement<'t> {
         &mut self,
         path: &[u8],
         owner: Option<(u32, u32)>,
+        mode: u32,
     ) -> Result<Vec<u8>, Fault> {
         let path = resolve(self, path)?;
-        self.make_clean_folder(&path, owner)?;
+        self.make_clean_folder(&path, owner, mode)?;
         Ok(path)
     }
 
-    fn make_clean_folder(&mut self, path: &[u8], owner: Option<(u32, u32)>) -> Result<(), Fault> {
+    fn make_clean_folder(
+        &mut self,
+        path: &[u8],
+        owner: Option<(u32, u32)>,
+        mode: u32,
+    ) -> Result<(), Fault> {
         let ends = (1..=path.len()).filter(|&i| i == path.len() || path[i] == b'/');
         for end in ends {
             let folder = &path[..end];
@@ -98,7 +117,7 @@ impl<'t> Placement<'t> {
                 Some(_) => return Err(no_folder(folder)),
                 None => {
                     let (uid, gid) = owner.unwrap_or((0, 0));
-                    let node = Node::directory(0o755).owned(uid, gid);
+                    let node = Node::directory(mode).owned(uid, gid);
                     self.put(folder.to_vec(), node, None, None);
                 }
             }
@@ -124,7 +143,8 @@ impl<'t> Placement<'t> {
         } else {
             folder
         };
-        self.make_folder(ensured, attributes.owner)?;
+        let mode = attributes.folder_mode();
+        self.make_folder(ensured, attributes.owner, mode)?;
         let mut target = resolve(self, &clean(destination))?;
         let is_folder = matches!(source.node.kind, SourceKind::Directory);
         let there = self.stat(&target);
@@ -137,7 +157,7 @@ impl<'t> Placement<'t> {
             parent(&target)
         };
         let made = made.to_vec();
-        self.make_clean_folder(&made, attributes.owner)?;
+        self.make_clean_folder(&made, attributes.owner, mode)?;
 
         let mut links = HashMap::new();
         if !is_folder {

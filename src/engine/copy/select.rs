@@ -69,8 +69,6 @@ pub fn select(tree: &impl Source, source: &str, choice: &Choice) -> Result<Vec<S
         if matches!(node.kind, SourceKind::Directory) {
             // What is in a folder that fits is copied with it.
             inside = Some([&path[..], b"/"].concat());
-        } else if choice.exclude.pick(&path) {
-            continue;
         }
         selected.push(one(
             tree,
@@ -80,6 +78,15 @@ pub fn select(tree: &impl Source, source: &str, choice: &Choice) -> Result<Vec<S
         )?);
     }
     Ok(selected)
+}
+
+/// What stands at `path` in `tree`, whatever characters it has.
+///
+/// # Errors
+/// If there is no such thing.
+pub fn exact(tree: &impl Source, path: &str) -> Result<Selected, Fault> {
+    let path = clean(path.as_bytes());
+    one(tree, &path, &Patterns::default(), &Choice::default())
 }
 
 /// A here-document.
@@ -104,13 +111,21 @@ fn with_parents(tree: &impl Source, source: &str, choice: &Choice) -> Result<Vec
     }
     let include = Patterns::new([&pattern[..]]).map_err(|e| Fault::input(e.to_string()))?;
     let (fixed, rest) = glob::split(&folder);
-    if !rest.is_empty() {
-        let shown = String::from_utf8_lossy(&folder).into_owned();
-        return Err(Fault::input(format!(
-            "COPY --parents: a pattern before the pivot is not supported: {shown}"
-        )));
+    if rest.is_empty() {
+        return Ok(vec![one(tree, &fixed, &include, choice)?]);
     }
-    Ok(vec![one(tree, &fixed, &include, choice)?])
+    // What lies behind the pivot, in every folder that fits before it.
+    let glob = Glob::plain(&rest).map_err(|e| Fault::input(e.to_string()))?;
+    let fixed = resolve(tree, &fixed)?;
+    let mut fitting: Vec<Vec<u8>> = tree
+        .below(&fixed)
+        .into_iter()
+        .filter(|(path, node)| matches!(node.kind, SourceKind::Directory) && glob.matches(path))
+        .map(|(path, _)| join(&fixed, &path))
+        .collect();
+    fitting.sort_by(|a, b| by_parts(a, b));
+    let all = fitting.iter().map(|path| one(tree, path, &include, choice));
+    all.collect()
 }
 
 fn one(

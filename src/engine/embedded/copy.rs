@@ -9,15 +9,17 @@ use super::metadata::absolute;
 use super::order::Order;
 use super::stage::{Made, Stage};
 use crate::dockerfile::ast::Word;
+use crate::engine::accounts::Accounts;
 use crate::engine::copy::{
-    Attributes, Content, ContextTree, Entry, Placement, Selected, SourceKind, SourceNode, unpack,
+    Attributes, Content, ContextTree, Entry, FOLDER_MODE, Placement, Selected, SourceKind,
+    SourceNode, unpack,
 };
 use crate::engine::fault::Fault;
 use crate::engine::key::Key;
 use crate::engine::layer::{LayerBuilder, NewEntry, What};
 use crate::engine::plan::PlannedStep;
 use crate::engine::snapshot::Record;
-use crate::engine::tree::Kind as NodeKind;
+use crate::engine::tree::{Kind as NodeKind, Tree};
 use crate::model::Digest;
 
 impl Stage<'_> {
@@ -48,7 +50,7 @@ impl Stage<'_> {
             Some(self.accounts()?.owner(&user)?)
         };
         let mut placement = Placement::on(&tree);
-        placement.make_folder(path.as_bytes(), owner)?;
+        placement.make_folder(path.as_bytes(), owner, FOLDER_MODE)?;
         let record = self.write(placement.finish(), &mut Contents::default(), false)?;
         self.build.engine.snapshots.keep_step(key, &record)?;
         Ok(Made {
@@ -78,7 +80,7 @@ impl Stage<'_> {
                 (order.select(&tree)?, image.layers.clone())
             }
         };
-        let selected = if order.add {
+        let selected = if order.unpack {
             build.find_archives(selected)?
         } else {
             selected
@@ -100,9 +102,21 @@ impl Stage<'_> {
                 });
             }
         }
-        let tree = self.tree()?;
+        let tree = if order.link {
+            Tree::default()
+        } else {
+            self.tree()?
+        };
         let attributes = Attributes {
             owner: match &order.chown {
+                Some(owner) if order.link => {
+                    Some(Accounts::default().owner(owner).map_err(|_| {
+                        Fault::input(format!(
+                            "--link --chown={owner}: there are no accounts to find it in"
+                        ))
+                        .help("give numbers, or leave --link out")
+                    })?)
+                }
                 Some(owner) => Some(self.accounts()?.owner(owner)?),
                 None => None,
             },
@@ -170,26 +184,21 @@ impl Stage<'_> {
         let mut key = Key::new(if order.add { "add" } else { "copy" });
         key.text(of)
             .digest(self.image.chain())
+            .number(order.link.into())
             .text(&order.destination)
             .texts(order.chown.as_deref())
             .texts(order.chmod_text.as_deref());
         for source in selected {
-            key.number(1)
-                .bytes(&source.name)
-                .number(source.archive.into());
-            add_node(&mut key, &source.node, digests);
-            for picked in &source.content {
-                key.number(2)
-                    .bytes(&picked.path)
-                    .number(picked.parent_only.into());
-                add_node(&mut key, &picked.node, digests);
-            }
+            add_selected(&mut key, source, digests);
         }
         key.finish()
     }
 
     /// Writes a layer of what was worked out, and unpacks it on the way if a step will stand on it.
-    fn write(
+    ///
+    /// # Errors
+    /// If a content is not what it was, or a limit is reached.
+    pub fn write(
         &self,
         entries: BTreeMap<Vec<u8>, Entry>,
         contents: &mut Contents,
@@ -301,6 +310,20 @@ impl Stage<'_> {
 /// Whether there is more than was said.
 fn more(content: &mut dyn Read) -> bool {
     !matches!(content.read(&mut [0]), Ok(0))
+}
+
+/// Adds all that a source comes to.
+pub fn add_selected(key: &mut Key, source: &Selected, digests: &HashMap<usize, Digest>) {
+    key.number(1)
+        .bytes(&source.name)
+        .number(source.archive.into());
+    add_node(key, &source.node, digests);
+    for picked in &source.content {
+        key.number(2)
+            .bytes(&picked.path)
+            .number(picked.parent_only.into());
+        add_node(key, &picked.node, digests);
+    }
 }
 
 fn add_node(key: &mut Key, node: &SourceNode, digests: &HashMap<usize, Digest>) {

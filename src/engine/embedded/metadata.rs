@@ -123,7 +123,7 @@ pub fn apply(
             line
         }
         Kind::Onbuild(trigger) => {
-            image.config.config.on_build.push(trigger.original.clone());
+            image.config.config.on_build.push(trigger.as_trigger());
             format!("ONBUILD {}", trigger.original)
         }
     };
@@ -187,7 +187,11 @@ fn expose(image: &mut StageImage, scope: &Stage, ports: &[Word]) -> Result<Strin
 /// The ports of `80`, `80/udp`, `8000-8005/tcp`; a host's part before `:` says nothing about an image.
 fn port_range(text: &str) -> Option<Vec<String>> {
     let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let protocol = protocol.to_lowercase();
+    let protocol = if protocol.is_empty() {
+        "tcp".to_owned()
+    } else {
+        protocol.to_lowercase()
+    };
     if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
         return None;
     }
@@ -219,7 +223,9 @@ fn healthcheck(instruction: &Instruction, command: Option<&Command>) -> Result<H
         test = vec!["NONE".into()];
     }
     let time = |name: &str| -> Result<Option<i64>, Fault> {
-        let Some(text) = instruction.flag(name) else {
+        // Nothing behind the `=` is no value, and NONE takes none.
+        let given = instruction.flag(name).filter(|text| !text.is_empty());
+        let Some(text) = given.filter(|_| command.is_some()) else {
             return Ok(None);
         };
         let found = duration::parse(text).and_then(|d| i64::try_from(d.as_nanos()).ok());
@@ -228,7 +234,8 @@ fn healthcheck(instruction: &Instruction, command: Option<&Command>) -> Result<H
         })?;
         Ok(Some(found).filter(|nanos| *nanos != 0))
     };
-    let retries = match instruction.flag("retries") {
+    let retries = instruction.flag("retries").filter(|text| !text.is_empty());
+    let retries = match retries.filter(|_| command.is_some()) {
         None => None,
         Some(text) => {
             let number = text.parse::<i32>().ok().filter(|n| *n >= 0);
@@ -255,8 +262,9 @@ fn is_signal(text: &str) -> bool {
         "KILL", "PIPE", "POLL", "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM",
         "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU",
     ];
-    if let Ok(number) = text.parse::<u8>() {
-        return (1..=64).contains(&number);
+    // Any number but 0: Docker leaves it to the kernel which there are.
+    if let Ok(number) = text.parse::<i64>() {
+        return number != 0;
     }
     let name = text.to_uppercase();
     let name = name.strip_prefix("SIG").unwrap_or(&name);
@@ -286,6 +294,7 @@ mod tests {
             ("", None),
             ("65536", None),
             ("9-1", None),
+            ("80/", Some(vec!["80/tcp"])),
             ("80/icmp", None),
             ("+80", None),
         ] {
@@ -310,10 +319,10 @@ mod tests {
 
     #[test]
     fn signals_have_names_or_numbers() {
-        for good in ["9", "SIGTERM", "term", "SIGRTMIN+3", "RTMAX"] {
+        for good in ["9", "65", "SIGTERM", "term", "SIGRTMIN+3", "RTMAX"] {
             assert!(is_signal(good), "{good}");
         }
-        for bad in ["", "0", "65", "SIGNOPE", "SIGRTMIN+x"] {
+        for bad in ["", "0", "SIGNOPE", "SIGRTMIN+x"] {
             assert!(!is_signal(bad), "{bad}");
         }
     }

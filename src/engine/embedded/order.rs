@@ -30,6 +30,10 @@ pub struct Order {
     pub exclude: Vec<String>,
     /// `--parents`.
     pub parents: bool,
+    /// `--link`: the layer is made as if it stood on nothing.
+    pub link: bool,
+    /// Whether archives are unpacked.
+    pub unpack: bool,
 }
 
 impl Stage<'_> {
@@ -61,6 +65,8 @@ impl Stage<'_> {
             choice: Choice::default(),
             exclude: Vec::new(),
             parents: false,
+            link: false,
+            unpack: add,
         };
         for flag in &instruction.flags {
             let value = match &flag.value {
@@ -75,26 +81,31 @@ impl Stage<'_> {
                     order.chmod = Some(chmod);
                     order.chmod_text = Some(value);
                 }
-                "exclude" => order.exclude.push(value),
+                // As written: Docker puts no variables in.
+                "exclude" => order
+                    .exclude
+                    .extend(flag.value.as_ref().map(|v| v.text.clone())),
                 "parents" => order.parents = !off,
-                // The same result, however the layer came to be; the source was found when planning.
-                "link" | "from" | "chmod" => {}
-                "keep-git-dir" | "checksum" => {
-                    let text = format!("ADD --{} needs network", flag.name.text);
-                    return Err(needs_network(text));
+                "link" => order.link = !off,
+                // The source was found when planning.
+                "from" | "chmod" => {}
+                // Says something about git alone, and that is refused below.
+                "keep-git-dir" => {}
+                "checksum" => {
+                    return Err(needs_network("ADD --checksum needs network".into()));
                 }
-                "unpack" if off => {
-                    return Err(Fault::input("ADD --unpack=false is not supported")
-                        .help("use COPY: it never unpacks"));
-                }
-                "unpack" => {}
+                "unpack" => order.unpack = !off,
                 other => {
                     let keyword = instruction.kind.keyword();
                     return Err(Fault::input(format!("unknown flag: {keyword} --{other}")));
                 }
             }
         }
+        // What begins at the root of the file system is never found in a folder.
+        // Docker makes such a layer on top of the others where modes are changed.
+        order.link &= order.chmod.is_none();
         let patterns = order.exclude.iter().map(String::as_bytes);
+        let patterns = patterns.filter(|p| !p.strip_prefix(b"!").unwrap_or(p).starts_with(b"/"));
         order.choice = Choice {
             exclude: Patterns::new(patterns).map_err(|e| Fault::input(e.to_string()))?,
             parents: order.parents,
@@ -131,8 +142,10 @@ impl Stage<'_> {
             }
         }
         let written = &order.written_destination;
-        // As BuildKit has it: `/x/.` is a file's name like any other.
-        let folder = written.is_empty() || written == "." || written.ends_with('/');
+        let folder = written.is_empty()
+            || written == "."
+            || written.ends_with('/')
+            || written.ends_with("/.");
         order.destination = absolute(self.image.working_dir(), written);
         if folder && order.destination != "/" {
             order.destination.push('/');
@@ -177,8 +190,10 @@ impl Order {
     /// What the history says.
     pub fn created_by(&self) -> String {
         let mut line = String::from(if self.add { "ADD" } else { "COPY" });
-        if self.parents {
-            line.push_str(" --parents");
+        for (flag, set) in [("parents", self.parents), ("link", self.link)] {
+            if set {
+                line.push_str(&format!(" --{flag}"));
+            }
         }
         for (flag, value) in [("chown", &self.chown), ("chmod", &self.chmod_text)] {
             if let Some(value) = value {

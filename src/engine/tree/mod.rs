@@ -13,7 +13,9 @@ pub use index::{
     IndexBuilder, LayerIndex, MemberError, Placed, TEXT_LIMIT, clean_member, fits, remove_below,
 };
 pub use node::{Kind, Node, ROOT};
-pub use resolve::{Lookup, TooManyLinks, clean, join, parent, resolve, split_name};
+pub use resolve::{
+    Lookup, NotBelow, TooManyLinks, clean, join, parent, resolve, resolve_below, split_name,
+};
 pub use view::{Found, Tree};
 
 #[cfg(test)]

@@ -55,6 +55,33 @@ pub fn split_name(path: &[u8]) -> (&[u8], &[u8]) {
 /// # Errors
 /// If the links go round in circles.
 pub fn resolve(tree: &impl Lookup, path: &[u8]) -> Result<Vec<u8>, TooManyLinks> {
+    follow(tree, path, &mut || Ok(()))
+}
+
+/// The same, but no link may climb out: an absolute one starts at the root, a relative one must stay below it.
+///
+/// # Errors
+/// If one climbs out, or the links go round in circles.
+pub fn resolve_below(tree: &impl Lookup, path: &[u8]) -> Result<Vec<u8>, NotBelow> {
+    follow(tree, path, &mut || Err(NotBelow::Out))
+}
+
+/// Why a path is not followed.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NotBelow {
+    /// A link has more `..` than there are folders.
+    #[error("a link on its way leads out")]
+    Out,
+    /// The links go round in circles.
+    #[error(transparent)]
+    Links(#[from] TooManyLinks),
+}
+
+fn follow<E: From<TooManyLinks>>(
+    tree: &impl Lookup,
+    path: &[u8],
+    at_root: &mut dyn FnMut() -> Result<(), E>,
+) -> Result<Vec<u8>, E> {
     let mut done: Vec<u8> = Vec::new();
     // Parts still to go, the next one last.
     let mut rest: Vec<Vec<u8>> = parts(path).rev().map(<[u8]>::to_vec).collect();
@@ -63,6 +90,9 @@ pub fn resolve(tree: &impl Lookup, path: &[u8]) -> Result<Vec<u8>, TooManyLinks>
         match &*part {
             b"." => continue,
             b".." => {
+                if done.is_empty() {
+                    at_root()?;
+                }
                 done.truncate(parent(&done).len());
                 continue;
             }
@@ -73,10 +103,15 @@ pub fn resolve(tree: &impl Lookup, path: &[u8]) -> Result<Vec<u8>, TooManyLinks>
             Some(target) => {
                 links += 1;
                 if links > LINKS_LIMIT {
-                    return Err(TooManyLinks(clean(path)));
+                    return Err(TooManyLinks(clean(path)).into());
                 }
                 if target.starts_with(b"/") {
                     done.clear();
+                    // Above the root there is only the root.
+                    let up = |part: &&[u8]| matches!(*part, b"." | b"..");
+                    let below: Vec<_> = parts(&target).skip_while(up).map(<[u8]>::to_vec).collect();
+                    rest.extend(below.into_iter().rev());
+                    continue;
                 }
                 rest.extend(parts(&target).rev().map(<[u8]>::to_vec));
             }
