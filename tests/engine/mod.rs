@@ -5,5 +5,6 @@ mod builds;
 mod docker;
 mod ground;
 mod limits;
+mod mounts;
 mod odd_layers;
 mod trust;
