@@ -73,7 +73,7 @@ mod tests {
                 "FROM node:20-slim\nRUN --mount=type=bind,from=busybox,target=/x true",
                 "FROM node:20-slim\nRUN --mount=from=busybox,target=/x true",
                 "FROM node:20-slim\nRUN --mount=target=/x,From=busybox true",
-                "FROM node:20-slim\nRUN '--mount=\"from=busybox\",target=/x' true",
+                "FROM node:20-slim\nRUN --mount='\"from=busybox\",target=/x' true",
                 "FROM node:20-slim\nONBUILD COPY --from=busybox /a /b",
             ],
         );
