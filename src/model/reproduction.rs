@@ -247,6 +247,8 @@ impl std::fmt::Display for Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::event::Happening;
+    use crate::model::{Event, Timestamp};
 
     #[test]
     fn labels_are_words_in_text_and_json() {
@@ -274,6 +276,54 @@ mod tests {
             assert_eq!(serde_json::to_string(&label).unwrap(), json);
             assert_eq!(serde_json::from_str::<Reproduction>(json).unwrap(), label);
         }
+    }
+
+    #[test]
+    fn a_comparison_comes_back_from_a_spool() {
+        let report = Comparison {
+            first: Digest::of("a"),
+            second: None,
+            conditions: vec!["another folder".into()],
+            difference: Some(Difference {
+                file: "/when".into(),
+                what: "content".into(),
+                layer: Some(2),
+                more: 1,
+                step: Some(StepAtFault {
+                    step: 3,
+                    line: 4,
+                    text: "RUN date > /when".into(),
+                }),
+                bytes: Some(DifferentBytes {
+                    offset: 7,
+                    first: Excerpt::of(b"1"),
+                    second: Excerpt::of(b""),
+                }),
+                cause: Cause::Timestamp,
+                because: "a timestamp".into(),
+            }),
+        };
+        let event = Event {
+            at: Timestamp::UNIX_EPOCH,
+            id: None,
+            slug: None,
+            what: Happening::Reproduction {
+                label: report.label(),
+                report: report.clone(),
+            },
+        };
+        let line = serde_json::to_string(&event).unwrap();
+        assert!(
+            line.contains(r#""event":"reproduction","label":"not reproduced""#),
+            "{line}"
+        );
+        assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
+        assert_eq!(
+            report.to_string(),
+            "not reproduced: /when (content)\n  step 3, line 4: RUN date > /when\n  \
+             layer 2 of the image, where 1 more entry differs\n  from byte 7\n    \
+             first 31  1\n    then  (the end)\n  likely cause: a timestamp"
+        );
     }
 
     #[test]
