@@ -20,7 +20,8 @@ use flareo::pipeline::{LocalBuild, Settings, Site};
 use crate::everybody::busybox;
 use crate::support::{FLAREO, can_build};
 
-/// Three stages that may run side by side, links, modes, and what a step sees of its surroundings.
+/// Three stages that may run side by side, links, modes, and what a step sees of its surroundings. Not the blocks that a
+/// file has on the disk (the total of ls, du): some file systems find them only when they write.
 const DOCKERFILE: &str = "\
 FROM base AS tools
 COPY --chmod=755 tools /tools
@@ -34,7 +35,8 @@ COPY . /app
 COPY --from=tools /tools /tools
 COPY --from=data /data /data
 RUN sort /app/list > /app/sorted && rm /data/2 && umask > /app/umask && env | sort > /app/env && date +%Z > /app/zone
-RUN ls -lan / /etc /tmp /data /data/sub /app /tools | grep -v ' \\(proc\\|sys\\)$' > /app/listed; cat /etc/hosts /etc/hostname > /app/names
+RUN list=$(ls -lan / /etc /tmp /data /data/sub /app /tools | grep -v '^total\\| \\(proc\\|sys\\)$') && echo \"$list\" > /app/listed
+RUN cat /etc/hosts /etc/hostname > /app/names
 ";
 
 /// Who builds.

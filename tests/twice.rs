@@ -147,6 +147,7 @@ fn a_local_build_twice_fails_with_the_first_difference() {
     };
     scene.write("steady/Dockerfile", STEADY);
     scene.write("dated/Dockerfile", DATED);
+    std::fs::create_dir(scene.path("out")).unwrap();
     let build = |slug: &str, format: &str| {
         let folder = scene.path(slug);
         let output = format!("oci:{}", scene.path("out").join(slug).display());

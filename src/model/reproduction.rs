@@ -309,7 +309,7 @@ mod tests {
             slug: None,
             what: Happening::Reproduction {
                 label: report.label(),
-                report: report.clone(),
+                report: Box::new(report.clone()),
             },
         };
         let line = serde_json::to_string(&event).unwrap();

@@ -43,7 +43,7 @@ for_everybody! {
              COPY src /src\n\
              RUN mkdir /out && sort /src/a.txt /src/b.sh > /out/all && ln /out/all /out/twin && rm -r /src\n\
              RUN tar -c -f /out/out.tar -C /out all && gzip -n /out/out.tar && echo $SOURCE_DATE_EPOCH > /out/epoch\n\
-             RUN list=$(ls -l /out /etc /etc/hosts /etc/hostname /dev/shm; cat /etc/resolv.conf) && echo \"$list\" > /out/list\n\
+             RUN list=$(ls -l /out /etc /etc/hosts /etc/hostname /dev/shm | grep -v ^total; cat /etc/resolv.conf) && echo \"$list\" > /out/list\n\
              FROM base\n\
              COPY --from=made /out /out\n\
              RUN seen=$(stat -c '%n %a %u %g %Y %X' / /etc /out /out/* /bin /bin/busybox) && echo \"$seen\" > /seen\n",

@@ -67,6 +67,21 @@ impl Scratch {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Makes the folder in it that is moved to its place once it is whole. The sandbox's root, who may be another user
+    /// than this process, has to come in, whatever the umask of who started this process.
+    ///
+    /// # Errors
+    /// If the host refuses.
+    pub fn made(&self) -> Result<PathBuf, Fault> {
+        let made = self.path.join("made");
+        let make = || -> std::io::Result<()> {
+            fs::create_dir(&made)?;
+            fs::set_permissions(&made, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        };
+        make().map_err(|e| Fault::host("make", &made, &e))?;
+        Ok(made)
+    }
 }
 
 impl Drop for Scratch {

@@ -77,8 +77,7 @@ impl Snapshots {
             scratch: self.scratch()?,
             sandbox: sandbox.clone(),
         };
-        let made = upper.scratch.path().join("made");
-        fs::create_dir(&made).map_err(|e| Fault::host("make", &made, &e))?;
+        upper.scratch.made()?;
         for folder in [upper.upper(), upper.work()] {
             sandbox.make_folder(&folder).map_err(fault)?;
         }
@@ -186,8 +185,7 @@ impl Snapshots {
         watch: &Watch,
     ) -> Result<(PathBuf, std::sync::Arc<LayerIndex>), Fault> {
         let scratch = self.scratch()?;
-        let made = scratch.path().join("made");
-        fs::create_dir(&made).map_err(|e| Fault::host("make", &made, &e))?;
+        let made = scratch.made()?;
         let folder = made.join("fs");
         sandbox.make_folder(&folder).map_err(fault)?;
         let unpacked = self.stream(store, sandbox, layer, below, &folder, watch);

@@ -1,7 +1,7 @@
 //! A layer that is unpacked while it is written, for the RUN that will stand on it: its tar is there anyway, and need not
 //! be decompressed and checked again.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -56,8 +56,7 @@ impl Snapshots {
     ) -> Result<(Unpacking, File), Fault> {
         let host = |e: io::Error| Fault::Host(format!("cannot make a pipe: {e}"));
         let scratch = self.scratch()?;
-        let made = scratch.path().join("made");
-        fs::create_dir(&made).map_err(|e| Fault::host("make", &made, &e))?;
+        let made = scratch.made()?;
         let folder = made.join("fs");
         sandbox.make_folder(&folder).map_err(fault)?;
         let (reader, writer) = io::pipe().map_err(host)?;
