@@ -86,6 +86,7 @@ fn attach(store: &Store, key: &SigningKey, image: Digest, identity: &Reference) 
         policy: Digest::of(b"policy"),
         approval: None,
         network: None,
+        self_test: None,
         reproduction: &Reproduction::Reproduced,
         reproduction_report: None,
     };

@@ -19,6 +19,7 @@ pub mod key;
 pub mod provenance;
 mod purl;
 pub mod sbom;
+pub mod self_test;
 pub mod statement;
 pub mod verify;
 

@@ -43,6 +43,8 @@ pub struct Build<'a> {
     pub policy: Digest,
     /// The hash that the approval binds, where the build was approved (R28).
     pub approval: Option<Digest>,
+    /// The signed report of the self-test that stood for the sandbox, where there was one.
+    pub self_test: Option<Digest>,
     /// What it used of the network, where that was granted (R14).
     pub network: Option<&'a NetworkUse>,
     /// Whether two builds agreed (R20).
@@ -65,6 +67,9 @@ pub fn predicate(build: &Build<'_>, evidence: Digest) -> Value {
     let mut internal = json!({ "policy": { "digest": digest(build.policy) } });
     if let Some(approval) = build.approval {
         internal["approval"] = json!({ "digest": digest(approval) });
+    }
+    if let Some(report) = build.self_test {
+        internal["selfTest"] = json!({ "digest": digest(report) });
     }
     if let Some(network) = build.network {
         internal["network"] = json!({

@@ -76,6 +76,7 @@ impl Site {
             pins: &pins,
             policy: Digest::of(b"policy"),
             approval: Some(Digest::of(b"approval")),
+            self_test: Some(Digest::of(b"self-test")),
             network: None,
             reproduction: &Reproduction::NotReproduced {
                 first_difference: "/when".into(),

@@ -97,7 +97,7 @@ pub enum Command {
     Exception(Exception),
     /// Check signature, bill of materials and provenance of a published image
     Verify {
-        /// A module, a manifest digest, or oci:DIR
+        /// A module, a manifest digest, oci:DIR, or self-test:FILE
         target: String,
         /// The public key [default: the one of this state folder]
         #[arg(long, value_name = "FILE")]
@@ -111,7 +111,17 @@ pub enum Command {
     #[command(subcommand)]
     Audit(Audit),
     /// Say what this host can do, and how to get what it lacks
-    Doctor,
+    Doctor {
+        /// Try the sandbox by what hostile steps try, and sign what was found
+        #[arg(long)]
+        self_test: bool,
+        /// Once without system-call filters, to see that some of it then gets through
+        #[arg(long, requires = "self_test", conflicts_with = "output")]
+        without_seccomp: bool,
+        /// Write the signed report to this file
+        #[arg(long, value_name = "FILE", requires = "self_test")]
+        output: Option<PathBuf>,
+    },
     /// A tour with sample submissions in a throw-away state
     Demo {
         /// Play the scripted run to its end and print what became of each submission

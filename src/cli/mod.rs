@@ -21,6 +21,7 @@ mod output;
 mod publish;
 mod queue;
 mod review;
+mod self_test;
 mod show;
 mod verify;
 
@@ -115,7 +116,10 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
         Command::Base(base) => base::run(&site, base, output),
         Command::Module(module) => module::run(&site, module, output),
         Command::Exception(exception) => exception::run(&site, exception, output),
-        Command::Verify { target, key } => verify::run(&site, target, key.as_deref(), output),
+        Command::Verify { target, key } => match target.strip_prefix("self-test:") {
+            Some(path) => self_test::verify(&site, path.as_ref(), key.as_deref(), output),
+            None => verify::run(&site, target, key.as_deref(), output),
+        },
         Command::Init => {
             let public = site.init()?;
             if output.json() {
@@ -131,7 +135,12 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
             Ok(ExitCode::SUCCESS)
         }
         Command::Audit(audit) => audit::run(&site, audit, output),
-        Command::Doctor => doctor::run(&site, output),
+        Command::Doctor {
+            self_test: true,
+            without_seccomp,
+            output: signed,
+        } => self_test::run(&site, !without_seccomp, signed.as_deref(), output),
+        Command::Doctor { .. } => doctor::run(&site, output),
         Command::Help { .. }
         | Command::Completions { .. }
         | Command::Man

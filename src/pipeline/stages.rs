@@ -276,6 +276,7 @@ impl Site {
             pins: &binding.pins,
             policy: binding.policy,
             approval: row.approval,
+            self_test: self.standing_self_test(),
             network: network.as_ref(),
             reproduction: &reproduction,
             reproduction_report,

@@ -1,5 +1,5 @@
-//! The system calls that no safe crate offers. The only file of the program with `unsafe` in it; it knows nothing of
-//! what the calls are for.
+//! The system calls that no safe crate offers. Beside the probes' own
+//! ([`probe`](super::probe)) the only file of the program with `unsafe` in it; it knows nothing of what the calls are for.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString};
@@ -156,6 +156,15 @@ pub fn reset_signals() {
     unsafe {
         let empty: libc::sigset_t = std::mem::zeroed();
         libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, std::ptr::null_mut());
+    }
+}
+
+/// Every signal that can be ignored is.
+pub fn ignore_signals() {
+    for signal in 1..=64 {
+        // SAFETY: SIG_IGN is a valid action for every signal; those that can't be ignored are refused, which changes
+        // nothing.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
 }
 

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::Ids;
 use super::job::View;
+use super::probe::Appetite;
 use super::refuse::packets::Ear;
 use super::spec::Mount;
 
@@ -60,6 +61,62 @@ pub struct RunOrder {
     pub doors: usize,
     /// Whether the payload may start without a word from the host process, which has nothing left to do then.
     pub at_once: bool,
+    /// What the step's process becomes.
+    pub payload: Payload,
+}
+
+/// What the step's process becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Payload {
+    /// The program that the order names: what every step of a build is.
+    Program,
+    /// The self-test's probes.
+    Probes {
+        /// Whether under the system-call filters.
+        seccomp: bool,
+    },
+    /// A part of the self-test that wants too much of something.
+    Appetite(Appetite),
+}
+
+impl Payload {
+    /// Whether it is to run without system-call filters. A program never is.
+    pub const fn without_filters(self) -> bool {
+        matches!(self, Self::Probes { seccomp: false })
+    }
+}
+
+#[cfg(test)]
+impl RunOrder {
+    /// An order to do nothing.
+    pub fn nothing() -> Self {
+        Self {
+            ids: Ids::Single { uid: 0, gid: 0 },
+            lower: Vec::new(),
+            upper: PathBuf::new(),
+            work: PathBuf::new(),
+            argv: Vec::new(),
+            env: Vec::new(),
+            cwd: String::new(),
+            uid: 0,
+            gid: 0,
+            groups: Vec::new(),
+            hostname: String::new(),
+            mounts: Vec::new(),
+            gate: false,
+            first_process: None,
+            limits: Limits {
+                file_bytes: 0,
+                inodes: 0,
+                processes: None,
+                cores: None,
+                watch_memory: None,
+            },
+            doors: 0,
+            at_once: false,
+            payload: Payload::Program,
+        }
+    }
 }
 
 /// Limits that the inside sets on itself, and what it is to watch.

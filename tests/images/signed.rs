@@ -53,6 +53,7 @@ fn signed(
         policy: Digest::of(b"policy"),
         approval: None,
         network: None,
+        self_test: None,
         reproduction: &Reproduction::Reproduced,
         reproduction_report: None,
     };

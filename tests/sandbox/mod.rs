@@ -8,4 +8,5 @@ mod limits;
 mod network;
 mod nursery;
 mod orphans;
+mod self_test;
 mod steps;

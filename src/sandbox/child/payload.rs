@@ -12,7 +12,8 @@ use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid};
 
 use super::fault::{At, Fault};
 use crate::sandbox::kernel;
-use crate::sandbox::wire::{self, Limits, RunOrder};
+use crate::sandbox::probe;
+use crate::sandbox::wire::{self, Limits, Payload, RunOrder};
 
 /// What Docker leaves to root in a container.
 const CAPABILITIES: CapabilitySet = CapabilitySet::CHOWN
@@ -46,7 +47,11 @@ pub fn become_payload(
         let _ = wire::report(control, &fault.report(), &[]);
         return 1;
     }
-    execute(order)
+    match order.payload {
+        Payload::Program => execute(order),
+        Payload::Probes { .. } => probe::run(order),
+        Payload::Appetite(appetite) => probe::want(order, appetite),
+    }
 }
 
 fn prepare(
@@ -54,6 +59,12 @@ fn prepare(
     filters: &[Vec<sock_filter>],
     stdin: Option<&OwnedFd>,
 ) -> Result<(), Fault> {
+    if filters.is_empty() && !order.payload.without_filters() {
+        return Err(Fault::new(
+            "start a program",
+            "there are no system-call filters",
+        ));
+    }
     kernel::reset_signals();
     rustix::process::setsid().at(|| "leave the session".into())?;
     rustix::process::umask(Mode::from_raw_mode(0o022));

@@ -8,7 +8,7 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::spec::RunSpec;
 use crate::sandbox::support::Held;
-use crate::sandbox::wire::{Limits, RunOrder};
+use crate::sandbox::wire::{Limits, Payload, RunOrder};
 
 /// A file may be this much longer than all files together, so that who hits this limit has hit the other.
 const FILE_SLACK: u64 = 1 << 20;
@@ -86,6 +86,7 @@ pub fn order(sandbox: &Sandbox, spec: &RunSpec, doors: usize, cgroup: bool) -> R
         },
         doors,
         at_once: doors > 0 || !cgroup,
+        payload: Payload::Program,
     }
 }
 

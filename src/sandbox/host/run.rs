@@ -21,7 +21,7 @@ use crate::sandbox::gate::{Gate, Pass};
 use crate::sandbox::spec::{Ending, Observer, Outcome, Reached, RunSpec, StepLimits, StepUsage};
 use crate::sandbox::support::Held;
 use crate::sandbox::together::{Member, Together, Used};
-use crate::sandbox::wire::{self, Measure, Order, Report};
+use crate::sandbox::wire::{self, Measure, Order, Payload, Report, RunOrder};
 
 /// How often the use is told and the limits are looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -36,6 +36,18 @@ pub fn run(
     observer: &dyn Observer,
     cancel: &Cancel,
 ) -> Result<Outcome, SandboxError> {
+    run_payload(sandbox, together, spec, Payload::Program, observer, cancel)
+}
+
+/// The same with something else than the specification's program in it: for the self-test.
+pub fn run_payload(
+    sandbox: &Sandbox,
+    together: &Together,
+    spec: &RunSpec,
+    payload: Payload,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<Outcome, SandboxError> {
     order::check(sandbox, spec)?;
     let member = together
         .enter()
@@ -43,13 +55,16 @@ pub fn run(
     let doors = member.group().map(Group::doors).transpose();
     let doors = doors.map_err(SandboxError::host("open the step's cgroup"))?;
     let doors = doors.unwrap_or_default();
-    let order = Order::Run(Box::new(order::order(
-        sandbox,
-        spec,
-        doors.len(),
-        member.group().is_some(),
-    )));
-    let filters = sandbox.filters().for_step(sandbox.ids().is_single());
+    let order = RunOrder {
+        payload,
+        ..order::order(sandbox, spec, doors.len(), member.group().is_some())
+    };
+    let order = Order::Run(Box::new(order));
+    let filters = if payload.without_filters() {
+        Vec::new()
+    } else {
+        sandbox.filters().for_step(sandbox.ids().is_single())
+    };
     let order = wire::pack(&order, &filters, &[]).map_err(SandboxError::host("write the order"))?;
     let stdin = if spec.stdin.is_empty() {
         None
