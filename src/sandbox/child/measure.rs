@@ -172,15 +172,7 @@ impl Watch {
         for process in &processes {
             measure.pids += fs::metadata(process.join("task"))
                 .map_or(1, |stat| stat.nlink().saturating_sub(2).max(1));
-            let statm = fs::read_to_string(process.join("statm")).unwrap_or_default();
-            let resident = statm
-                .split(' ')
-                .nth(1)
-                .and_then(|pages| pages.parse::<u64>().ok())
-                .unwrap_or(0);
-            measure.memory_bytes = measure
-                .memory_bytes
-                .saturating_add(resident.saturating_mul(self.page));
+            measure.memory_bytes = measure.memory_bytes.saturating_add(self.resident(process));
             measure.cpu_ms += cpu_ticks(process).saturating_mul(1000) / self.tick;
         }
         let held = self.held.bytes(&processes);
@@ -190,11 +182,22 @@ impl Watch {
         // makes it look like too much, look closely.
         if measure.memory_bytes > self.limits.watch_memory.unwrap_or(u64::MAX) {
             let (own, shared) = processes.iter().fold((0, 0), |(own, shared), process| {
-                let (more_own, more_shared) = proportional(process);
+                let (more_own, more_shared) =
+                    proportional(process).unwrap_or_else(|| (self.resident(process), 0));
                 (own + more_own, shared + more_shared)
             });
             measure.memory_bytes = own + held.max(shared);
         }
+    }
+}
+
+impl Watch {
+    /// Memory of a process, shared pages and all: what everybody may see.
+    fn resident(&self, process: &Path) -> u64 {
+        let statm = fs::read_to_string(process.join("statm")).unwrap_or_default();
+        let pages = statm.split(' ').nth(1);
+        let pages = pages.and_then(|pages| pages.parse::<u64>().ok());
+        pages.unwrap_or(0).saturating_mul(self.page)
     }
 }
 
@@ -240,9 +243,10 @@ fn cpu_ticks(process: &Path) -> u64 {
         .sum()
 }
 
-/// Memory with shared pages divided among those who have them: what is no file in memory, and what is.
-fn proportional(process: &Path) -> (u64, u64) {
-    let rollup = fs::read_to_string(process.join("smaps_rollup")).unwrap_or_default();
+/// Memory with shared pages divided among those who have them: what is no file in memory, and what is. None for a
+/// process that hides it.
+fn proportional(process: &Path) -> Option<(u64, u64)> {
+    let rollup = fs::read_to_string(process.join("smaps_rollup")).ok()?;
     let field = |name: &str| {
         let line = rollup.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|rest| rest.split_whitespace().next())
@@ -251,7 +255,7 @@ fn proportional(process: &Path) -> (u64, u64) {
             * 1024
     };
     let shared = field("Pss_Shmem:");
-    (field("Pss:").saturating_sub(shared), shared)
+    Some((field("Pss:").saturating_sub(shared), shared))
 }
 
 /// Bytes of files without a name that somebody still holds open or mapped.
