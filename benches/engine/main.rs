@@ -104,7 +104,7 @@ fn main() {
         );
         return;
     }
-    let ours = Ours::new(work.path(), &rootfs);
+    let ours = Ours::new(work.path(), &rootfs, options.program.as_deref());
     if let Some(peer) = &peer {
         peer.import(&rootfs);
         println!("beside: {}", peer.version());

@@ -1,5 +1,7 @@
 //! What was asked for, after `cargo bench --bench engine --`.
 
+use std::path::PathBuf;
+
 /// What was asked for.
 pub struct Options {
     /// Keys of the cases; all if empty.
@@ -18,6 +20,8 @@ pub struct Options {
     pub curve: Vec<usize>,
     /// Whether each single time is shown.
     pub raw: bool,
+    /// The program to measure instead of the one that cargo built for this bench.
+    pub program: Option<PathBuf>,
 }
 
 pub const HELP: &str = "\
@@ -30,6 +34,7 @@ usage: cargo bench --bench engine -- [OPTION...]
   --no-curve      without the contexts of 1,000, 10,000 and 100,000 files
   --curve-only    nothing but them
   --curve N       a context of N files instead; may stand more than once
+  --program FILE  another flareo, as of an earlier build
   --raw           every single time, in milliseconds
   --quick         three rounds, no memory, no curve, and an export of BuildKit's after the cold build only";
 
@@ -45,6 +50,7 @@ impl Options {
             memory: true,
             curve: vec![1_000, 10_000, 100_000],
             raw: false,
+            program: None,
         };
         let mut own_curve = Vec::new();
         let mut arguments = arguments;
@@ -69,6 +75,7 @@ impl Options {
                 "--curve-only" => options.cases.push("none".into()),
                 "--curve" => own_curve.push(number(value()?)?),
                 "--raw" => options.raw = true,
+                "--program" => options.program = Some(value()?.into()),
                 "--quick" => {
                     options.rounds = 3;
                     options.memory = false;

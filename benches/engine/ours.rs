@@ -11,6 +11,7 @@ const FLAREO: &str = env!("CARGO_BIN_EXE_flareo");
 /// A state folder with nothing in it but the base, and room for copies of it.
 pub struct Ours {
     work: PathBuf,
+    program: PathBuf,
 }
 
 /// What a run needed.
@@ -24,8 +25,11 @@ pub struct Peak {
 
 impl Ours {
     /// Imports the base.
-    pub fn new(work: &Path, rootfs: &Path) -> Self {
-        let ours = Self { work: work.into() };
+    pub fn new(work: &Path, rootfs: &Path, program: Option<&Path>) -> Self {
+        let ours = Self {
+            work: work.into(),
+            program: program.unwrap_or(Path::new(FLAREO)).into(),
+        };
         must(
             ours.flareo("template")
                 .args(["base", "import", BASE])
@@ -95,7 +99,7 @@ impl Ours {
     }
 
     fn flareo(&self, state: &str) -> Command {
-        let mut command = Command::new(FLAREO);
+        let mut command = Command::new(&self.program);
         command.arg("--state-dir").arg(self.work.join(state));
         command
     }
