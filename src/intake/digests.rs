@@ -57,6 +57,8 @@ const COARSE: Duration = Duration::from_secs(3);
 pub(super) struct Digests {
     file: PathBuf,
     root: (u64, u64),
+    /// When reading began, and how far from it the last change of a file must be.
+    began: SystemTime,
     grain: Duration,
     records: Vec<u8>,
     /// For each entry of the listing the record that speaks of it.
@@ -68,7 +70,12 @@ pub(super) struct Digests {
 impl Digests {
     /// What `folder` remembers of the context at `root`, whose entries have these marks; none where that is not to be
     /// believed.
-    pub(super) fn open(folder: &Path, root: impl AsFd, marks: &[Mark]) -> Option<Self> {
+    pub(super) fn open(
+        folder: &Path,
+        root: impl AsFd,
+        marks: &[Mark],
+        began: SystemTime,
+    ) -> Option<Self> {
         let stat = rustix::fs::fstat(&root).ok()?;
         let kind = rustix::fs::fstatfs(&root).ok()?.f_type;
         let own = stat.st_uid == rustix::process::geteuid().as_raw();
@@ -79,10 +86,16 @@ impl Digests {
             reason = "see above"
         )]
         let local = LOCAL.contains(&(kind as u32));
-        (own && local).then(|| Self::with_grain(folder, &stat, marks, GRAIN))
+        (own && local).then(|| Self::with_grain(folder, &stat, marks, began, GRAIN))
     }
 
-    pub(super) fn with_grain(folder: &Path, root: &Stat, marks: &[Mark], grain: Duration) -> Self {
+    pub(super) fn with_grain(
+        folder: &Path,
+        root: &Stat,
+        marks: &[Mark],
+        began: SystemTime,
+        grain: Duration,
+    ) -> Self {
         let root = Mark::of(root).place();
         let mut name = Vec::from(root.0.to_le_bytes());
         name.extend(root.1.to_le_bytes());
@@ -92,6 +105,7 @@ impl Digests {
         Self {
             file,
             root,
+            began,
             grain,
             records,
             found,
@@ -109,10 +123,10 @@ impl Digests {
         digest(record_at(&self.records, record as usize)?)
     }
 
-    /// Remembers what was read of the file at `index`, if nothing can have been written since that left no trace.
-    /// Reading began at `began`, and the file had its mark before and after.
-    pub(super) fn learn(&self, index: usize, mark: &Mark, began: SystemTime, digest: Digest) {
-        if mark.place().0 == self.root.0 && is_settled(mark, began, self.grain) {
+    /// Remembers what was read of the file at `index`, which had its mark before and after, if nothing can have been
+    /// written since that left no trace.
+    pub(super) fn learn(&self, index: usize, mark: &Mark, digest: Digest) {
+        if mark.place().0 == self.root.0 && is_settled(mark, self.began, self.grain) {
             self.note(index, Some(digest));
         }
     }

@@ -25,6 +25,8 @@ pub struct DirContext {
     root: OwnedFd,
     entries: Vec<ContextEntry>,
     marks: Vec<Mark>,
+    /// When it was listed: nothing was read before.
+    listed: SystemTime,
     digests: Option<Digests>,
 }
 
@@ -92,6 +94,7 @@ impl DirContext {
     /// # Errors
     /// If it can't be read, holds what a context must not hold, or more than `limits`.
     pub fn open(folder: &Path, limits: &ContextLimits) -> Result<Self, IntakeError> {
+        let listed = SystemTime::now();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root =
             rustix::fs::open(folder, flags, Mode::empty()).map_err(|e| IntakeError::Folder {
@@ -113,6 +116,7 @@ impl DirContext {
             root,
             entries,
             marks,
+            listed,
             digests: None,
         })
     }
@@ -121,7 +125,7 @@ impl DirContext {
     /// folder of another user, or on a file system whose times are not the kernel's own, is not remembered.
     #[must_use]
     pub fn remembered_in(mut self, folder: &Path) -> Self {
-        self.digests = Digests::open(folder, &self.root, &self.marks);
+        self.digests = Digests::open(folder, &self.root, &self.marks, self.listed);
         self
     }
 
@@ -139,7 +143,8 @@ impl DirContext {
         grain: std::time::Duration,
     ) -> Self {
         let root = rustix::fs::fstat(&self.root).unwrap();
-        self.digests = Some(Digests::with_grain(folder, &root, &self.marks, grain));
+        let digests = Digests::with_grain(folder, &root, &self.marks, self.listed, grain);
+        self.digests = Some(digests);
         self
     }
 }
@@ -149,21 +154,14 @@ impl ContextSource for DirContext {
         &self.entries
     }
 
-    fn file_digest(
-        &self,
-        index: usize,
-        read: &mut dyn FnMut(&mut dyn Read) -> io::Result<Digest>,
-    ) -> io::Result<Digest> {
-        let began = SystemTime::now();
-        let digest = read(&mut *self.open(index)?)?;
-        if let (Some(digests), Some(mark)) = (&self.digests, self.marks.get(index)) {
-            digests.learn(index, mark, began, digest);
-        }
-        Ok(digest)
-    }
-
     fn known_digest(&self, index: usize) -> Option<Digest> {
         self.digests.as_ref()?.get(index)
+    }
+
+    fn learn(&self, index: usize, digest: Digest) {
+        if let (Some(digests), Some(mark)) = (&self.digests, self.marks.get(index)) {
+            digests.learn(index, mark, digest);
+        }
     }
 
     fn doubt(&self, index: usize) {

@@ -76,16 +76,14 @@ impl<C: ContextSource> ContextSource for BuildView<C> {
         self.context.open(self.place(index)?)
     }
 
-    fn file_digest(
-        &self,
-        index: usize,
-        read: &mut dyn FnMut(&mut dyn Read) -> io::Result<Digest>,
-    ) -> io::Result<Digest> {
-        self.context.file_digest(self.place(index)?, read)
-    }
-
     fn known_digest(&self, index: usize) -> Option<Digest> {
         self.context.known_digest(self.place(index).ok()?)
+    }
+
+    fn learn(&self, index: usize, digest: Digest) {
+        if let Ok(index) = self.place(index) {
+            self.context.learn(index, digest);
+        }
     }
 
     fn doubt(&self, index: usize) {

@@ -46,23 +46,14 @@ pub trait ContextSource: Send + Sync {
     /// If the entry is not a file, can't be read, or is no longer what it was when it was listed.
     fn open(&self, index: usize) -> io::Result<Box<dyn Read + Send + '_>>;
 
-    /// The digest that `read` makes of the file at `index`, which may be remembered. `read` must read to the end: there a
-    /// file that changed meanwhile says so.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open) and `read`.
-    fn file_digest(
-        &self,
-        index: usize,
-        read: &mut dyn FnMut(&mut dyn Read) -> io::Result<Digest>,
-    ) -> io::Result<Digest> {
-        read(&mut *self.open(index)?)
-    }
-
     /// The digest of what the file at `index` holds, if that is known without reading it.
     fn known_digest(&self, _index: usize) -> Option<Digest> {
         None
     }
+
+    /// Takes note that the file at `index` was [opened](Self::open), read to its end, where one that changed meanwhile says
+    /// so, and has this digest.
+    fn learn(&self, _index: usize, _digest: Digest) {}
 
     /// Takes back a digest that the file at `index` turned out not to have: it is read the next time.
     fn doubt(&self, _index: usize) {}

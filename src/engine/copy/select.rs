@@ -55,7 +55,7 @@ pub fn select(tree: &impl Source, source: &str, choice: &Choice) -> Result<Vec<S
     }
     let glob = Glob::plain(&pattern).map_err(|e| Fault::input(e.to_string()))?;
     let folder = resolve(tree, &fixed)?;
-    let mut all: Vec<(Vec<u8>, SourceNode)> = tree.below(&folder).into_iter().collect();
+    let mut all = tree.below(&folder);
     all.sort_by(|(a, _), (b, _)| by_parts(a, b));
     let mut selected = Vec::new();
     let mut inside: Option<Vec<u8>> = None;
@@ -150,7 +150,7 @@ fn one(
 }
 
 fn pick(tree: &impl Source, folder: &[u8], include: &Patterns, exclude: &Patterns) -> Vec<Picked> {
-    let mut all: Vec<(Vec<u8>, SourceNode)> = tree.below(folder).into_iter().collect();
+    let mut all = tree.below(folder);
     all.sort_by(|(a, _), (b, _)| by_parts(a, b));
     let mut picked: Vec<Picked> = Vec::with_capacity(all.len());
     // Folders on the way to where we are that were not picked themselves.

@@ -1,6 +1,5 @@
 //! What COPY and ADD copy from: the context, another stage's tree, or a here-document.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::tree::{Kind, Lookup, Tree};
@@ -65,8 +64,8 @@ pub trait Source: Lookup {
     /// What stands at a clean path, links not followed. The root is always a folder.
     fn get(&self, path: &[u8]) -> Option<SourceNode>;
 
-    /// Everything below the folder at a clean path, at any depth; paths from that folder.
-    fn below(&self, folder: &[u8]) -> BTreeMap<Vec<u8>, SourceNode>;
+    /// Everything below the folder at a clean path, at any depth; paths from that folder, sorted by their bytes.
+    fn below(&self, folder: &[u8]) -> Vec<(Vec<u8>, SourceNode)>;
 }
 
 impl Source for Tree {
@@ -75,7 +74,7 @@ impl Source for Tree {
         of_tree(found.layer, found.node)
     }
 
-    fn below(&self, folder: &[u8]) -> BTreeMap<Vec<u8>, SourceNode> {
+    fn below(&self, folder: &[u8]) -> Vec<(Vec<u8>, SourceNode)> {
         self.below(folder)
             .into_iter()
             .filter_map(|(path, found)| Some((path, of_tree(found.layer, found.node)?)))
@@ -172,7 +171,7 @@ impl Source for ContextTree<'_> {
         Some(of_context(index, entry))
     }
 
-    fn below(&self, folder: &[u8]) -> BTreeMap<Vec<u8>, SourceNode> {
+    fn below(&self, folder: &[u8]) -> Vec<(Vec<u8>, SourceNode)> {
         let entries = self.0.entries();
         let prefix = if folder.is_empty() {
             Vec::new()

@@ -118,19 +118,19 @@ impl Build<'_> {
     fn digest(&self, index: usize, buffer: &mut [u8]) -> Result<Digest, Fault> {
         self.watch.check()?;
         let context = &*self.request.context;
-        let found = context.file_digest(index, &mut |file| {
-            let mut file = self.watch.reader(file);
-            let mut hasher = Sha256::new();
-            loop {
-                match file.read(buffer) {
-                    Ok(0) => return Ok(Digest::from_bytes(hasher.finalize().into())),
-                    Ok(n) => hasher.update(&buffer[..n]),
-                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                    Err(e) => return Err(e),
-                }
+        let mut file = self.watch.reader(open(context, index)?);
+        let mut hasher = Sha256::new();
+        loop {
+            match file.read(buffer) {
+                Ok(0) => break,
+                Ok(n) => hasher.update(&buffer[..n]),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(Fault::from_io(e, |e| unreadable(context, index, &e))),
             }
-        });
-        found.map_err(|e| Fault::from_io(e, |e| unreadable(context, index, &e)))
+        }
+        let digest = Digest::from_bytes(hasher.finalize().into());
+        context.learn(index, digest);
+        Ok(digest)
     }
 
     /// Reads contents out of a layer, one after the other as they stand in it: offset, size and digest of each.

@@ -98,12 +98,14 @@ fn seen(context: &DirContext) -> (BTreeMap<String, Digest>, u32) {
     let digests = files.map(|(index, entry)| {
         let digest = context.known_digest(index).unwrap_or_else(|| {
             reads.set(reads.get() + 1);
-            let digest = context.file_digest(index, &mut |file| {
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes)?;
-                Ok(Digest::of(bytes))
-            });
-            digest.unwrap()
+            let mut bytes = Vec::new();
+            context
+                .open(index)
+                .unwrap()
+                .read_to_end(&mut bytes)
+                .unwrap();
+            context.learn(index, Digest::of(&bytes));
+            Digest::of(bytes)
         });
         (entry.path.clone(), digest)
     });
