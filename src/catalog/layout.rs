@@ -56,7 +56,8 @@ fn create(
         .tempdir_in(folder_of(folder))
         .map_err(CatalogError::io(folder))?;
     blobs(store, contents, aside.path())?;
-    place(aside.path(), "oci-layout", LAYOUT)?;
+    let layout = aside.path().join("oci-layout");
+    put(aside.path(), &layout, &mut &LAYOUT[..], |_| Ok(()))?;
     place(aside.path(), "index.json", &index.to_bytes()?)?;
     fs::rename(aside.path(), folder).map_err(CatalogError::io(folder))?;
     // It has gone: there is nothing left to remove.
