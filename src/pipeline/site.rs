@@ -142,7 +142,12 @@ impl Site {
             ..sandbox::Settings::default()
         };
         let opened = Sandbox::open(settings).map_err(SiteError::host)?;
+        sandbox::memory::remember(&self.ids_memory(), opened.ids());
         Ok(self.inner.sandbox.get_or_init(|| opened).clone())
+    }
+
+    fn ids_memory(&self) -> PathBuf {
+        self.paths().snapshots().join("ids")
     }
 
     /// The engine of this site, whose sandbox is looked for when the first step has to run: where every step is known
@@ -156,10 +161,15 @@ impl Site {
             return self.engine();
         }
         let site = self.clone();
+        let foreseen = sandbox::memory::foreseen(&self.ids_memory());
         let open = move || site.sandbox().map_err(|e| e.failure.message);
         let store = self.store().clone();
         let snapshots = self.paths().snapshots();
-        Ok(Embedded::with_late(store, &snapshots, Late::new(open))?)
+        Ok(Embedded::with_late(
+            store,
+            &snapshots,
+            Late::new(foreseen, open),
+        )?)
     }
 
     /// The engine of this site.

@@ -41,14 +41,6 @@ pub enum Ids {
 }
 
 impl Ids {
-    /// How ids will be mapped on this host, where there is no choice; nothing is tried out.
-    pub fn foreseen() -> Option<Self> {
-        match super::host::maps::candidates().as_slice() {
-            [only] => Some(*only),
-            _ => None,
-        }
-    }
-
     /// Whether there is only one id.
     pub const fn is_single(&self) -> bool {
         matches!(self, Self::Single { .. })

@@ -19,6 +19,7 @@ mod host;
 pub mod ids;
 pub mod job;
 mod kernel;
+pub mod memory;
 mod open;
 mod probe;
 mod refuse;

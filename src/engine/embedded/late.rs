@@ -2,7 +2,7 @@
 //! are all known needs none of that.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::fault::Fault;
 use crate::sandbox::{Ids, Sandbox};
@@ -15,6 +15,8 @@ pub struct Late(Arc<Inner>);
 
 struct Inner {
     open: Option<Box<Open>>,
+    /// How its ids will be mapped, as far as one knows.
+    foreseen: Option<Ids>,
     opened: Mutex<Option<Sandbox>>,
 }
 
@@ -25,19 +27,30 @@ impl fmt::Debug for Late {
 }
 
 impl Late {
-    /// One that `open` opens when it is needed. Why it can't is told in words for people.
-    pub fn new(open: impl Fn() -> Result<Sandbox, String> + Send + Sync + 'static) -> Self {
-        Self::with(Some(Box::new(open)), None)
+    /// One that `open` opens when it is needed. Why it can't is told in words for people. `foreseen` is how its ids will be
+    /// mapped, where that is known.
+    pub fn new(
+        foreseen: Option<Ids>,
+        open: impl Fn() -> Result<Sandbox, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(Some(Box::new(open)), foreseen, None)
     }
 
     /// None: this host has no sandbox.
     pub(super) fn none() -> Self {
-        Self::with(None, None)
+        Self::with(None, None, None)
     }
 
-    fn with(open: Option<Box<Open>>, opened: Option<Sandbox>) -> Self {
-        let opened = Mutex::new(opened);
-        Self(Arc::new(Inner { open, opened }))
+    fn with(open: Option<Box<Open>>, foreseen: Option<Ids>, opened: Option<Sandbox>) -> Self {
+        Self(Arc::new(Inner {
+            open,
+            foreseen,
+            opened: Mutex::new(opened),
+        }))
+    }
+
+    fn opened(&self) -> MutexGuard<'_, Option<Sandbox>> {
+        self.0.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The sandbox.
@@ -45,7 +58,7 @@ impl Late {
     /// # Errors
     /// If this host can't sandbox a step.
     pub(in crate::engine) fn get(&self) -> Result<Sandbox, Fault> {
-        let mut opened = self.0.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut opened = self.opened();
         if let Some(sandbox) = &*opened {
             return Ok(sandbox.clone());
         }
@@ -57,21 +70,21 @@ impl Late {
         Ok(opened.insert(sandbox).clone())
     }
 
-    /// Whether the sandbox has one id only, so that owners can't be set in it. For most users there is no choice, and
-    /// nothing has to be tried out to know it.
+    /// Whether the sandbox has one id only, so that owners can't be set in it: as it was foreseen, until it is open.
     ///
     /// # Errors
     /// As [`get`](Self::get).
     pub(super) fn is_single(&self) -> Result<bool, Fault> {
-        match Ids::foreseen() {
-            Some(ids) if self.0.open.is_some() => Ok(ids.is_single()),
-            _ => Ok(self.get()?.ids().is_single()),
+        let opened = self.opened().as_ref().map(Sandbox::ids);
+        match opened.or(self.0.foreseen) {
+            Some(ids) => Ok(ids.is_single()),
+            None => Ok(self.get()?.ids().is_single()),
         }
     }
 }
 
 impl From<Sandbox> for Late {
     fn from(sandbox: Sandbox) -> Self {
-        Self::with(None, Some(sandbox))
+        Self::with(None, None, Some(sandbox))
     }
 }

@@ -43,6 +43,7 @@ impl Stage<'_> {
         let created_by = self.run_created_by(&order);
         let user = self.image.config.config.user.clone();
         let cwd = self.image.working_dir().to_owned();
+        let single = build.engine.sandbox.is_single()?;
         let mut key = Key::new("run");
         key.digest(self.image.chain())
             .texts(&order.argv)
@@ -62,7 +63,7 @@ impl Stage<'_> {
             .text(&user)
             .text(&cwd)
             // Where owners can't be set, a step may come to something else.
-            .number(build.engine.sandbox.is_single()?.into());
+            .number(single.into());
         let pass = self.pass(step)?;
         network::file_under(&mut key, pass.as_ref());
         let key = key.finish();
@@ -74,6 +75,10 @@ impl Stage<'_> {
             });
         }
         let sandbox = &build.engine.sandbox.get()?;
+        if sandbox.ids().is_single() != single {
+            // Now that it is open, it is known for sure: under the right key there may be something.
+            return self.run(step);
+        }
         let user = self.accounts()?.run_as(&user)?;
         let tree = self.tree()?;
         let watch = build.watch;

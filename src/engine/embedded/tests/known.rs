@@ -41,7 +41,7 @@ fn a_layer_that_was_damaged_is_made_again() {
 fn a_build_without_a_run_looks_for_no_sandbox() {
     static LOOKED: AtomicU32 = AtomicU32::new(0);
     let mut ground = Ground::new();
-    let late = Late::new(|| {
+    let late = Late::new(None, || {
         LOOKED.fetch_add(1, Ordering::Relaxed);
         Err("none here".into())
     });
