@@ -51,6 +51,21 @@ pub trait ContextSource: Send + Sync {
         None
     }
 
+    /// Reads the file at `index`, and takes note of the digest that `read` gives it. `read` must read to the end: there a
+    /// file that changed meanwhile says so.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) and `read`.
+    fn file_digest(
+        &self,
+        index: usize,
+        read: &mut dyn FnMut(&mut dyn Read) -> io::Result<Digest>,
+    ) -> io::Result<Digest> {
+        let digest = read(&mut *self.open(index)?)?;
+        self.learn(index, digest);
+        Ok(digest)
+    }
+
     /// Takes note that the file at `index` was [opened](Self::open), read to its end, where one that changed meanwhile says
     /// so, and has this digest.
     fn learn(&self, _index: usize, _digest: Digest) {}
