@@ -10,6 +10,8 @@ use super::{must, seconds};
 pub struct Peer {
     docker: String,
     host: String,
+    /// The client's configuration folder, where it needs one to find its plugins.
+    config: Option<String>,
     skopeo: String,
     work: PathBuf,
 }
@@ -17,12 +19,21 @@ pub struct Peer {
 const TAG: &str = "bench:result";
 
 impl Peer {
-    /// The engine that `tests/run` started; none if there is none.
+    /// The engine that `tests/run` started, the newer one where there are two; none if there is none.
     pub fn find(work: &Path) -> Option<Self> {
         let value = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+        let newer = value("FLAREO_TEST_DOCKER_NEW").zip(value("FLAREO_TEST_DOCKER_NEW_HOST"));
+        let config = newer
+            .as_ref()
+            .and_then(|_| value("FLAREO_TEST_DOCKER_NEW_CONFIG"));
+        let (docker, host) = match newer {
+            Some(newer) => newer,
+            None => value("FLAREO_TEST_DOCKER").zip(value("FLAREO_TEST_DOCKER_HOST"))?,
+        };
         Some(Self {
-            docker: value("FLAREO_TEST_DOCKER")?,
-            host: value("FLAREO_TEST_DOCKER_HOST")?,
+            docker,
+            host,
+            config,
             skopeo: value("FLAREO_TEST_SKOPEO")?,
             work: work.into(),
         })
@@ -82,6 +93,9 @@ impl Peer {
             .arg("--host")
             .arg(&self.host)
             .env("DOCKER_BUILDKIT", "1");
+        if let Some(config) = &self.config {
+            command.env("DOCKER_CONFIG", config);
+        }
         command
     }
 }
