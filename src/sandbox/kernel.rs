@@ -159,6 +159,21 @@ pub fn reset_signals() {
     }
 }
 
+/// Bytes of a page. Of the C library, which was told at the start: on kernels before 6.4 rustix reads such facts from
+/// /proc/self, which a process that hides itself may not.
+pub fn page_size() -> u64 {
+    // SAFETY: sysconf takes any name and only answers.
+    let answer = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(answer).unwrap_or(4096)
+}
+
+/// Ticks of CPU time in a second.
+pub fn clock_ticks() -> u64 {
+    // SAFETY: sysconf takes any name and only answers.
+    let answer = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    u64::try_from(answer).unwrap_or(100).max(1)
+}
+
 /// Every signal that can be ignored is.
 pub fn ignore_signals() {
     for signal in 1..=64 {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::held::HeldMemory;
 use super::tree::{self, Size};
+use crate::sandbox::kernel;
 use crate::sandbox::spec::Mount;
 use crate::sandbox::wire::{Limits, Measure};
 
@@ -75,9 +76,8 @@ impl Watch {
             walked: None,
             start,
             held: HeldMemory::new(mounts),
-            // Asked for here: on kernels before 6.4 they are read from /proc/self, and in the step's /proc we are not.
-            page: rustix::param::page_size() as u64,
-            tick: rustix::param::clock_ticks_per_second().max(1),
+            page: kernel::page_size(),
+            tick: kernel::clock_ticks(),
         }
     }
 
