@@ -41,7 +41,7 @@ fn doomed_worker() {
             Happening::Log { text, .. } => {
                 word == State::Building && !again && text == "in the middle"
             }
-            Happening::Again { text } => again && text.contains("echo in the middle"),
+            Happening::Again { text, .. } => again && text.contains("echo in the middle"),
             Happening::State { state } => *state == word && word != State::Building,
             _ => false,
         };

@@ -112,7 +112,7 @@ fn sentence(what: &Happening, output: &Output) -> Option<String> {
             StepOutcome::Cached => format!("[{step}] {}", output.paint(Role::Faint, "cached")),
             StepOutcome::Failed => format!("[{step}] {}", output.paint(Role::Bad, "failed")),
         },
-        Happening::Again { text } => format!("again: {}", sanitise(text)),
+        Happening::Again { text, .. } => format!("again: {}", sanitise(text)),
         Happening::Reproduction { label, report } => {
             let role = match label {
                 Reproduction::Reproduced => Role::Good,

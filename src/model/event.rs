@@ -102,6 +102,9 @@ pub enum Happening {
     Usage(Usage),
     /// A second build, which is to show whether the first can be had again (R20), says something.
     Again {
+        /// Which of its steps begins; none if it is about all of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<u32>,
         /// For people.
         text: String,
     },

@@ -59,7 +59,10 @@ impl<'a> Recorder<'a> {
 /// Where a step's event stands among all of them: step by step, each stream of its log in one piece.
 fn place(what: &Happening) -> Option<(u32, u8)> {
     Some(match what {
-        Happening::Step { step, .. } => (*step, 0),
+        Happening::Step { step, .. }
+        | Happening::Again {
+            step: Some(step), ..
+        } => (*step, 0),
         // What the engine says of the network comes on a way of its own, and stands last.
         Happening::Log { step, text, .. } if text.starts_with("network disabled") => (*step, 3),
         Happening::Log { step, stream, .. } => match stream {

@@ -52,6 +52,7 @@ impl Site {
         cancel: &Cancel,
     ) -> Result<Digest, Stop> {
         events.emit(Happening::Again {
+            step: None,
             text: "building a second time, from nothing and in other surroundings".into(),
         });
         let report =

@@ -64,7 +64,10 @@ pub fn again(
     let told = |what: Happening| match what {
         Happening::Step { step, text, .. } => {
             let text = format!("step {step} of {}: {text}", plan.steps);
-            events.emit(Happening::Again { text });
+            events.emit(Happening::Again {
+                step: Some(step),
+                text,
+            });
         }
         // Every connection is on record, whichever build made it.
         Happening::Connection(_) => events.emit(what),

@@ -180,7 +180,7 @@ fn shown(at: u64, event: &Event) -> Option<LogLine> {
             Role::Dim,
         ),
         Happening::Connection(_) => None,
-        Happening::Again { text } => line(Gutter::Word("again"), clean(text), Role::Dim),
+        Happening::Again { text, .. } => line(Gutter::Word("again"), clean(text), Role::Dim),
         Happening::Reproduction { label, report } => {
             let role = match label {
                 Reproduction::Reproduced => Role::Good,

@@ -120,7 +120,7 @@ impl Progress {
                 }
             }
             Happening::Usage(usage) => self.usage = *usage,
-            Happening::Again { text } => {
+            Happening::Again { text, .. } => {
                 let (at, _) = self.again.take().unwrap_or((at, String::new()));
                 self.again = Some((at, text.clone()));
             }
