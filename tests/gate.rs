@@ -54,7 +54,7 @@ impl Mirror {
             println!("skipped: openssl can't make certificates here");
             return None;
         }
-        let server = Command::new("openssl")
+        let mut server = Command::new("openssl")
             .args(["s_server", "-WWW", "-quiet", "-cert", "cert", "-key", "key"])
             .args(["-accept", &format!("{address}:443")])
             .current_dir(&folder)
@@ -69,6 +69,8 @@ impl Mirror {
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
+        let _ = server.kill();
+        let _ = server.wait();
         println!("skipped: openssl does not listen on {address}:443");
         None
     }

@@ -36,7 +36,7 @@ COPY --from=tools /tools /tools
 COPY --from=data /data /data
 RUN sort /app/list > /app/sorted && rm /data/2 && umask > /app/umask && env | sort > /app/env && date +%Z > /app/zone
 RUN list=$(ls -lan / /etc /tmp /data /data/sub /app /tools | grep -v '^total\\| \\(proc\\|sys\\)$') && echo \"$list\" > /app/listed
-RUN cat /etc/hosts /etc/hostname > /app/names
+RUN cat /etc/hosts > /app/names && hostname >> /app/names
 ";
 
 /// Who builds.

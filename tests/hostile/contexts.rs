@@ -81,7 +81,7 @@ fn what_no_context_may_hold_is_refused_by_name_when_it_is_built_and_when_it_is_p
                 std::fs::File::create(c.join("d/giant"))
                     .unwrap()
                     .set_len(8 << 40)
-                    .unwrap()
+                    .unwrap();
             },
             "d/giant",
         ),

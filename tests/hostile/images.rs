@@ -88,8 +88,8 @@ const CASES: &[(&str, Make, &str)] = &[
         "a layer that is a text",
         |layout| {
             spoilt(layout, |m| {
-                m["layers"][0]["mediaType"] = json!("text/plain")
-            })
+                m["layers"][0]["mediaType"] = json!("text/plain");
+            });
         },
         "is not valid: `text/plain` is no layer",
     ),
@@ -109,8 +109,8 @@ const CASES: &[(&str, Make, &str)] = &[
         "a layer that isn't there",
         |layout| {
             spoilt(layout, |m| {
-                m["layers"][0]["digest"] = json!(Digest::of(b"gone"))
-            })
+                m["layers"][0]["digest"] = json!(Digest::of(b"gone"));
+            });
         },
         "it has no blobs/sha256/",
     ),
@@ -118,8 +118,8 @@ const CASES: &[(&str, Make, &str)] = &[
         "a layer of another kind of digest",
         |layout| {
             spoilt(layout, |m| {
-                m["layers"][0]["digest"] = json!("md5:d41d8cd98f00b204e9800998ecf8427e")
-            })
+                m["layers"][0]["digest"] = json!("md5:d41d8cd98f00b204e9800998ecf8427e");
+            });
         },
         "the manifest is not valid: ",
     ),
@@ -127,8 +127,8 @@ const CASES: &[(&str, Make, &str)] = &[
         "a digest that is a path",
         |layout| {
             spoilt(layout, |m| {
-                m["layers"][0]["digest"] = json!("sha256:../../../../etc/passwd")
-            })
+                m["layers"][0]["digest"] = json!("sha256:../../../../etc/passwd");
+            });
         },
         "the manifest is not valid: ",
     ),
@@ -259,7 +259,7 @@ const CASES: &[(&str, Make, &str)] = &[
             configured(
                 layout,
                 format!("{{\"x\":{}", "[".repeat(1 << 20)).as_bytes(),
-            )
+            );
         },
         "the image configuration is not valid: ",
     ),
@@ -297,8 +297,8 @@ const CASES: &[(&str, Make, &str)] = &[
         "an image that is a program's own artifact",
         |layout| {
             spoilt(layout, |m| {
-                m["config"]["mediaType"] = json!("application/vnd.cncf.helm.config.v1+json")
-            })
+                m["config"]["mediaType"] = json!("application/vnd.cncf.helm.config.v1+json");
+            });
         },
         "it is no image but `application/vnd.cncf.helm.config.v1+json`",
     ),

@@ -315,7 +315,7 @@ fn odd_but_honest_layers_come_in_in_every_packing() {
     ]
     .concat();
     for layer in [
-        Layer::plain(tar.clone()),
+        Layer::plain(&tar),
         Layer::packed(media::LAYER_GZIP, members, &tar),
         Layer::packed(media::LAYER_ZSTD, frames, &tar),
         // Without an end, and with much of one.

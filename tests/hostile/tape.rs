@@ -89,8 +89,8 @@ pub struct Layer {
 }
 
 impl Layer {
-    pub fn plain(tar: Vec<u8>) -> Self {
-        Self::packed(media::LAYER_TAR, tar.clone(), &tar)
+    pub fn plain(tar: &[u8]) -> Self {
+        Self::packed(media::LAYER_TAR, tar.to_vec(), tar)
     }
 
     pub fn gzip(tar: &[u8]) -> Self {

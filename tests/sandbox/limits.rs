@@ -54,7 +54,7 @@ crate::everybody::for_everybody! {
             spec
         };
         assert_eq!(ground.run(&step()).outcome.ending, Ending::Exited(0));
-        let [one, two] = together(ground, [step(), step()]);
+        let [one, two] = together(ground, &[step(), step()]);
         let stopped = [one, two].into_iter().find(|outcome| outcome.ending == Ending::Memory);
         let reached = stopped.expect("nobody was stopped").reached.unwrap();
         assert!(reached.together >= 64 << 20 && reached.used <= reached.together, "{reached:?}");
@@ -69,7 +69,7 @@ crate::everybody::for_everybody! {
             spec
         };
         assert_eq!(ground.run(&step()).outcome.ending, Ending::Exited(0));
-        let endings = together(ground, [step(), step()]).map(|outcome| outcome.ending);
+        let endings = together(ground, &[step(), step()]).map(|outcome| outcome.ending);
         assert!(endings.contains(&Ending::Pids), "{endings:?}");
         nobody_is_left(ground);
     };
@@ -216,10 +216,10 @@ fn without_cgroups_the_limits_are_watched() {
 }
 
 /// Runs two steps of one build at the same time.
-fn together(ground: &Ground, specs: [RunSpec; 2]) -> [Outcome; 2] {
+fn together(ground: &Ground, specs: &[RunSpec; 2]) -> [Outcome; 2] {
     let build = ground.sandbox.together(&specs[0].limits);
     std::thread::scope(|scope| {
-        let [one, two] = [&specs[0], &specs[1]].map(|spec| {
+        let [one, two] = specs.each_ref().map(|spec| {
             let sandbox = &ground.sandbox;
             let build = &build;
             scope.spawn(move || {

@@ -72,6 +72,9 @@ fn flareo(state: &Path, arguments: &[&str]) -> Output {
         .arg("--state-dir")
         .arg(state)
         .args(arguments)
+        // Of whoever started the tests, and not everybody may read it.
+        .env_remove("XDG_CONFIG_HOME")
+        .env("HOME", state)
         .output()
         .unwrap()
 }

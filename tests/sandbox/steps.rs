@@ -162,7 +162,7 @@ crate::everybody::for_everybody! {
             change(&mut spec);
             ground.sandbox.run(&spec, &crate::sandbox::ground::Deaf, &flareo::model::event::Cancel::default()).unwrap_err().to_string()
         };
-        assert_eq!(refuse(|spec| spec.cwd = "/no/such".into()), "sandbox: inside: change to the folder /no/such: No such file or directory (os error 2)");
+        assert_eq!(refuse(|spec| spec.cwd = "/bin/busybox/x".into()), "sandbox: inside: make the working directory /bin/busybox/x: Not a directory (os error 20)");
         assert!(refuse(|spec| spec.argv.clear()).contains("no program"));
         assert!(refuse(|spec| spec.hostname = "x".repeat(65)).contains("hostname"));
         assert!(refuse(|spec| spec.lower.push("/no/such/layer".into())).contains("/no/such/layer"));
