@@ -36,6 +36,9 @@ pub fn run(order: &RunOrder, appetite: Appetite) -> i32 {
     if Inside::look(order).is_none() {
         return OUTSIDE;
     }
+    if !super::settle() {
+        return 1;
+    }
     let wanted = match appetite {
         Appetite::Memory => memory(),
         Appetite::Files => file("/dev/shm/file", false),

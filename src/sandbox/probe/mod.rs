@@ -79,9 +79,7 @@ pub fn run(order: &RunOrder) -> i32 {
     let Some(inside) = Inside::look(order) else {
         return OUTSIDE;
     };
-    // As a program that was started in the ordinary way.
-    let readable = rustix::process::DumpableBehavior::Dumpable;
-    if rustix::process::set_dumpable_behavior(readable).is_err() || kernel::close_from(3).is_err() {
+    if !settle() {
         return 1;
     }
     let _ = std::fs::create_dir("/tmp");
@@ -106,6 +104,12 @@ pub fn run(order: &RunOrder) -> i32 {
         }
     }
     0
+}
+
+/// Becomes like a program that was started in the ordinary way: others may look, and nothing of ours is open.
+fn settle() -> bool {
+    let readable = rustix::process::DumpableBehavior::Dumpable;
+    rustix::process::set_dumpable_behavior(readable).is_ok() && kernel::close_from(3).is_ok()
 }
 
 /// Wants too much of something, for the part of the self-test that is about limits.
