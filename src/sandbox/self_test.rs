@@ -176,13 +176,6 @@ impl Ground<'_> {
         } else {
             60
         };
-        // Where memory is watched, pages that processes share may count for each of them: many small ones must be
-        // stopped for their number.
-        let memory_bytes = if payload == Payload::Appetite(Appetite::Processes) {
-            64 * MEMORY
-        } else {
-            MEMORY
-        };
         let spec = RunSpec {
             lower: Vec::new(),
             upper: upper.clone(),
@@ -199,7 +192,7 @@ impl Ground<'_> {
             gate: None,
             seen: Seen::default(),
             limits: StepLimits {
-                memory_bytes,
+                memory_bytes: MEMORY,
                 cpus: 1.0,
                 pids: PROCESSES,
                 deadline: Instant::now() + Duration::from_secs(seconds),
