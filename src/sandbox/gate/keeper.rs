@@ -57,7 +57,7 @@ impl std::fmt::Debug for Keeper {
 /// Whether a connection may come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// It may; to be [left](Keeper::leave).
+    /// It may; whoever lets it in tells when it has left.
     Come,
     /// Too many are open.
     Crowded,
