@@ -359,7 +359,7 @@ stop_servers() {
   done
   local place
   for place in "$dir" $(cat "$dir/elsewhere" 2>/dev/null || true); do
-    awk -v under="$place/" 'index($5, under) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
+    awk -v place="$place" '$5 == place || index($5, place "/") == 1 { print $5 }' /proc/self/mountinfo | sort -r |
       while read -r mount; do umount -l "$mount" 2>/dev/null || true; done
     rm -rf --one-file-system "$place"
   done

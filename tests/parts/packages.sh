@@ -22,12 +22,22 @@ setpriv util-linux running as an ordinary user
 # The image may have a Python without the parts that make a virtual environment.
 venv_works() { python3 -c 'import venv, ensurepip' 2>/dev/null; }
 
+# A busybox that needs nothing beside it is the root file system of the engine's tests; one with libraries is not.
+busybox_works() {
+  local busybox
+  for busybox in /bin/busybox /usr/bin/busybox /bin/busybox.static; do
+    if "$busybox" true 2>/dev/null && ! ldd "$busybox" >/dev/null 2>&1; then return 0; fi
+  done
+  return 1
+}
+
 wanted() {
   local program package rest
   while read -r program package rest; do
     if [ -n "$program" ] && ! on_path "$program" >/dev/null; then printf '%s\n' "$package"; fi
   done <<<"$NEEDS" | sort -u
   if ! venv_works; then printf 'python3-venv\n'; fi
+  if ! busybox_works; then printf 'busybox-static\n'; fi
 }
 
 install_packages() {
