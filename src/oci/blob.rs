@@ -126,7 +126,8 @@ impl VerifiedReader {
         self.size
     }
 
-    pub(super) const fn file(&self) -> &File {
+    /// The blob's file: what is read of it so is not checked.
+    pub const fn file(&self) -> &File {
         &self.file
     }
 

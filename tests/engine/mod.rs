@@ -4,6 +4,7 @@ mod again;
 mod builds;
 mod docker;
 mod ground;
+mod incremental;
 mod limits;
 mod mounts;
 mod odd_layers;

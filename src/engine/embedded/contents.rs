@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sha2::{Digest as _, Sha256};
 
 use super::stage::Build;
-use crate::engine::copy::{Content, Entry, Selected, SourceKind, Spool, is_archive};
+use crate::engine::copy::{Content, Entry, Selected, SourceKind, SourceNode, Spool, is_archive};
 use crate::engine::fault::Fault;
 use crate::engine::layer::Layer;
 use crate::engine::tree::Kind as NodeKind;
@@ -56,6 +56,26 @@ impl Build<'_> {
         Ok(selected)
     }
 
+    /// Whether of the files of the context that were selected so much is known that the others are worth reading twice: once
+    /// to know what is new, and once to write that.
+    pub fn knows_most(&self, selected: &[Selected]) -> bool {
+        let (mut known, mut unknown) = (0_u64, 0_u64);
+        for node in nodes(selected) {
+            if let SourceKind::File {
+                size,
+                content: Content::Context(index),
+            } = &node.kind
+            {
+                let of = match self.request.context.known_digest(*index) {
+                    Some(_) => &mut known,
+                    None => &mut unknown,
+                };
+                *of = of.saturating_add(*size);
+            }
+        }
+        known >= unknown
+    }
+
     /// The digests of all files of the context that were selected; those that are not `known` are read.
     ///
     /// # Errors
@@ -65,11 +85,8 @@ impl Build<'_> {
         selected: &[Selected],
         mut known: HashMap<usize, Digest>,
     ) -> Result<HashMap<usize, Digest>, Fault> {
-        let nodes = selected
-            .iter()
-            .flat_map(|s| s.content.iter().map(|p| &p.node).chain([&s.node]));
         let mut indexes = BTreeSet::new();
-        for node in nodes {
+        for node in nodes(selected) {
             if let SourceKind::File {
                 content: Content::Context(index),
                 ..
@@ -173,6 +190,12 @@ impl Build<'_> {
     }
 }
 
+fn nodes(selected: &[Selected]) -> impl Iterator<Item = &SourceNode> {
+    selected
+        .iter()
+        .flat_map(|s| s.content.iter().map(|p| &p.node).chain([&s.node]))
+}
+
 struct Checked<R> {
     inner: R,
     hasher: Sha256,
@@ -208,6 +231,16 @@ impl Contents {
     /// The digest of a file of the context, if it is known.
     pub fn digest(&self, index: usize) -> Option<Digest> {
         self.digests.get(&index).copied()
+    }
+
+    /// The digest of a content, if it is known without reading it.
+    pub fn known(&self, content: Option<&Content>) -> Option<Digest> {
+        match content? {
+            Content::Context(index) => self.digest(*index),
+            Content::Inline(bytes) => Some(Digest::of(bytes)),
+            Content::Layer { digest, .. } => Some(*digest),
+            Content::Spool(_) => None,
+        }
     }
 
     /// Notes the digest that a file of the context turned out to have.

@@ -1,25 +1,23 @@
 //! COPY, ADD and WORKDIR: a layer straight from the context or from another stage's layers, without a sandbox.
 
-use std::collections::{BTreeMap, HashMap};
-use std::io::{self, Read};
+use std::collections::HashMap;
 
-use super::Embedded;
-use super::contents::{Contents, open, unreadable};
+use super::contents::{Contents, open};
 use super::metadata::absolute;
 use super::order::Order;
 use super::stage::{Made, Stage};
+use super::written::Asked;
 use crate::dockerfile::ast::Word;
 use crate::engine::accounts::Accounts;
 use crate::engine::copy::{
-    Attributes, Content, ContextTree, Entry, FOLDER_MODE, Placement, Selected, SourceKind,
-    SourceNode, unpack,
+    Attributes, Content, ContextTree, FOLDER_MODE, Placement, Selected, SourceKind, SourceNode,
+    unpack,
 };
 use crate::engine::fault::Fault;
 use crate::engine::key::Key;
-use crate::engine::layer::{LayerBuilder, NewEntry, What};
 use crate::engine::plan::PlannedStep;
 use crate::engine::snapshot::Record;
-use crate::engine::tree::{Kind as NodeKind, Tree};
+use crate::engine::tree::Tree;
 use crate::model::Digest;
 
 impl Stage<'_> {
@@ -51,7 +49,8 @@ impl Stage<'_> {
         };
         let mut placement = Placement::on(&tree);
         placement.make_folder(path.as_bytes(), owner, FOLDER_MODE)?;
-        let record = self.write(placement.finish(), &mut Contents::default(), false)?;
+        let entries = placement.finish();
+        let record = self.write(entries, &mut Contents::default(), &Asked::only(&tree))?;
         self.build.engine.snapshots.keep_step(key, &record)?;
         Ok(Made {
             record,
@@ -89,9 +88,19 @@ impl Stage<'_> {
         // What the step does with these names and sizes, whatever the files hold. If that was never done, no record can
         // be there, and the files need not be read before they are written.
         let shape = self.copy_key("shape", &order, &selected, &HashMap::new());
-        let last = build.engine.snapshots.step(&build.engine.store, shape);
+        let place = self.copy_key("place", &order, &[], &HashMap::new());
+        let store = &build.engine.store;
+        let snapshots = &build.engine.snapshots;
+        let last = snapshots.step(store, shape);
+        let mut earlier = None;
         let mut digests = HashMap::new();
-        if last.is_some() && !build.request.no_cache {
+        if !build.request.no_cache {
+            // What the instruction came to the last time, whatever the files were.
+            earlier = snapshots.step(store, place).and_then(|record| record.layer);
+        }
+        if !build.request.no_cache
+            && (last.is_some() || earlier.is_some() && build.knows_most(&selected))
+        {
             digests = build.digests(&selected, digests)?;
             let key = self.copy_key("content", &order, &selected, &digests);
             if let Some(record) = build.known(key) {
@@ -154,12 +163,18 @@ impl Stage<'_> {
         contents.fetch(build, &entries, &from_layers, scratch.path())?;
         let unpack = build.plan.is_run_on(step.number)
             && !(build.request.no_cache && self.is_unpacked(last.as_ref()));
-        let record = self.write(entries, &mut contents, unpack)?;
+        let asked = &Asked {
+            unpack,
+            keep: true,
+            earlier: earlier.as_ref(),
+            below: &tree,
+        };
+        let record = self.write(entries, &mut contents, asked)?;
         let digests = build.digests(&selected, contents.into_digests())?;
         let key = self.copy_key("content", &order, &selected, &digests);
-        let snapshots = &build.engine.snapshots;
-        snapshots.keep_step(shape, &record)?;
-        snapshots.keep_step(key, &record)?;
+        for key in [place, shape, key] {
+            snapshots.keep_step(key, &record)?;
+        }
         Ok(Made {
             record,
             cached: false,
@@ -170,7 +185,7 @@ impl Stage<'_> {
     /// Whether what the step came to lies unpacked.
     fn is_unpacked(&self, record: Option<&Record>) -> bool {
         let layer = record.and_then(|record| record.layer.as_ref());
-        layer.is_some_and(|layer| self.build.engine.snapshots.is_unpacked(layer.diff_id))
+        layer.is_some_and(|layer| self.build.engine.snapshots.depth(layer.diff_id).is_some())
     }
 
     /// The key of a step by what `digests` say that its files hold; what they do not speak of does not count.
@@ -193,123 +208,6 @@ impl Stage<'_> {
         }
         key.finish()
     }
-
-    /// Writes a layer of what was worked out, and unpacks it on the way if a step will stand on it.
-    ///
-    /// # Errors
-    /// If a content is not what it was, or a limit is reached.
-    pub fn write(
-        &self,
-        entries: BTreeMap<Vec<u8>, Entry>,
-        contents: &mut Contents,
-        unpack: bool,
-    ) -> Result<Record, Fault> {
-        let Embedded {
-            store,
-            snapshots,
-            sandbox,
-        } = self.build.engine;
-        let watch = self.build.watch;
-        // Before the layer, so that it is dropped after it.
-        let mut unpacking = None;
-        let mut watchers: Vec<Box<dyn io::Write + Send>> = Vec::new();
-        // A host that can't sandbox is told to the step that needs it.
-        if unpack
-            && !entries.is_empty()
-            && let Ok(sandbox) = sandbox.get()
-        {
-            let (begun, tar) = snapshots.begin_unpacking(&sandbox, watch)?;
-            unpacking = Some(begun);
-            watchers.push(Box::new(tar));
-        }
-        let mut layer = LayerBuilder::with_watchers(store, self.image.epoch(), watch, watchers)?;
-        let mut first_names: HashMap<u64, Vec<u8>> = HashMap::new();
-        for (path, entry) in entries {
-            self.entry(&mut layer, &path, &entry, contents, &mut first_names)?;
-        }
-        let Some((layer, index)) = layer.finish()? else {
-            return Ok(Record { layer: None });
-        };
-        let index = snapshots.keep_index(layer.diff_id, index)?;
-        if let Some(unpacking) = unpacking {
-            snapshots.keep_unpacked(unpacking, layer.diff_id, &index)?;
-        }
-        Ok(Record { layer: Some(layer) })
-    }
-
-    fn entry(
-        &self,
-        layer: &mut LayerBuilder<'_>,
-        path: &[u8],
-        entry: &Entry,
-        contents: &mut Contents,
-        first_names: &mut HashMap<u64, Vec<u8>>,
-    ) -> Result<(), Fault> {
-        let node = &entry.node;
-        let first = entry.group.and_then(|group| first_names.get(&group));
-        let what = match &node.kind {
-            NodeKind::File { .. } if first.is_some() => {
-                What::HardLink(first.cloned().unwrap_or_default())
-            }
-            NodeKind::File { size, .. } => What::File(*size),
-            NodeKind::Directory { opaque, .. } => What::Directory { opaque: *opaque },
-            NodeKind::Symlink(target) => What::Symlink(target.clone()),
-            NodeKind::Fifo => What::Fifo,
-            NodeKind::Device | NodeKind::Whiteout => return Ok(()),
-        };
-        if let (What::File(_), Some(group)) = (&what, entry.group) {
-            first_names.insert(group, path.to_vec());
-        }
-        let new = NewEntry {
-            mode: node.mode,
-            uid: node.uid,
-            gid: node.gid,
-            capability: node.capability.clone(),
-            what,
-        };
-        let What::File(size) = new.what else {
-            return layer.entry(path, &new, &mut io::empty()).map(drop);
-        };
-        let context = &*self.build.request.context;
-        let changed = |name: &str| {
-            Fault::input(format!("/{name} changed while the build read it"))
-                .help("leave the context alone while it is built")
-        };
-        if let Some(Content::Context(index)) = &entry.content
-            && contents.digest(*index).is_none()
-        {
-            let index = *index;
-            let found = context.file_digest(index, &mut |file| {
-                let found = layer.entry(path, &new, file).map_err(Fault::into_io)?;
-                match found {
-                    Some(found) if !more(file) => Ok(found),
-                    _ => Err(changed(&context.entries()[index].path).into_io()),
-                }
-            });
-            let unreadable = |e| unreadable(context, index, &e);
-            contents.learn(index, found.map_err(|e| Fault::from_io(e, unreadable))?);
-            return Ok(());
-        }
-        let (mut content, expected) = contents.open(context, entry.content.as_ref(), size)?;
-        let found = layer.entry(path, &new, &mut content)?;
-        if let Some(expected) = expected
-            && (Some(expected) != found || more(&mut content))
-        {
-            return Err(match &entry.content {
-                Some(Content::Context(index)) => {
-                    context.doubt(*index);
-                    changed(&context.entries()[*index].path)
-                }
-                _ => changed(&String::from_utf8_lossy(path)),
-            });
-        }
-        Ok(())
-    }
-}
-
-/// Whether there is more than was said.
-fn more(content: &mut dyn Read) -> bool {
-    !matches!(content.read(&mut [0]), Ok(0))
 }
 
 /// Adds all that a source comes to.

@@ -3,6 +3,7 @@
 mod admit;
 mod ahead;
 mod board;
+mod changes;
 mod contents;
 mod copy;
 mod image;
@@ -14,6 +15,7 @@ mod order;
 mod owners;
 mod run;
 mod stage;
+mod written;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use super::copy::add_selected;
 use super::image::StageImage;
 use super::metadata::absolute;
 use super::stage::Stage;
+use super::written::Asked;
 use crate::dockerfile::ast::{Instruction, Word};
 use crate::dockerfile::mount::{self, Kind, Sharing};
 use crate::engine::copy::{
@@ -356,7 +357,11 @@ impl Stage<'_> {
                     entry.node = entry.node.clone().owned(uid, gid);
                 }
                 let mut contents = Contents::of(digests);
-                let record = self.write(placement.finish(), &mut contents, true)?;
+                let asked = Asked {
+                    unpack: true,
+                    ..Asked::only(&tree)
+                };
+                let record = self.write(placement.finish(), &mut contents, &asked)?;
                 engine.snapshots.keep_step(key, &record)?;
                 record
             }

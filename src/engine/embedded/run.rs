@@ -9,7 +9,7 @@ use crate::dockerfile::run::Program;
 use crate::engine::accounts::User;
 use crate::engine::fault::{Fault, amount};
 use crate::engine::key::Key;
-use crate::engine::layer::LayerBuilder;
+use crate::engine::layer::{LayerBuilder, Written};
 use crate::engine::plan::PlannedStep;
 use crate::engine::snapshot::{Packed, Record, Upper, pack};
 use crate::engine::tree::Tree;
@@ -234,7 +234,7 @@ impl Stage<'_> {
             mtime: self.image.epoch(),
         };
         pack(sandbox, &packed, &mut layer, watch)?;
-        let Some((layer, index)) = layer.finish()? else {
+        let Some(Written { layer, index, .. }) = layer.finish()? else {
             return Ok(Record { layer: None });
         };
         engine.snapshots.keep_index(layer.diff_id, index)?;

@@ -4,15 +4,17 @@
 //! is hashed on the way, by a thread of its own where there is more than one block, and another thread writes.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use sha2::{Digest as _, Sha256};
-
 use super::block::{Block, Blocks};
 use super::deflate::Deflater;
+use super::earlier::{Known, Place};
+use super::members::Packed;
+use super::midstate::{Midstate, TarHash};
 use crate::model::Digest;
 
 /// More compressing threads than this are not worth their memory.
@@ -25,14 +27,27 @@ pub struct BlockGzip<W> {
     block: Block,
     blocks: Blocks,
     threads: usize,
+    known: Option<Known>,
+    cuts: usize,
     way: Way<W>,
+}
+
+/// What a gzip file came to.
+#[derive(Debug)]
+pub struct Finished<W> {
+    /// Where it was written.
+    pub out: W,
+    /// The digest of what went in.
+    pub digest: Digest,
+    /// Its members.
+    pub members: Vec<Packed>,
 }
 
 /// How blocks go: here, as long as there is but one; then on threads.
 enum Way<W> {
     Here {
         out: W,
-        hasher: Sha256,
+        hasher: TarHash,
         watchers: Vec<Box<dyn Write + Send>>,
     },
     Threads(Threads<W>),
@@ -42,14 +57,24 @@ enum Way<W> {
 
 struct Job {
     block: Arc<Block>,
+    /// Where the member is already.
+    known: Option<(Arc<File>, Place)>,
     done: SyncSender<Vec<u8>>,
 }
 
+/// Length of a member in the file, and its CRC-32.
+type Written = (u64, u32);
+/// Length of a block, and the hash up to its end, where that can be told.
+type Hashed = (u64, Option<Midstate>);
+
+/// All members, once `W` has them.
+type WrittenTo<W> = io::Result<(W, Vec<Written>)>;
+
 struct Threads<W> {
     compressors: Line<Job, ()>,
-    hasher: Line<Arc<Block>, Sha256>,
+    hasher: Line<Arc<Block>, (TarHash, Vec<Hashed>)>,
     watchers: Vec<Line<Arc<Block>, ()>>,
-    writer: Line<Receiver<Vec<u8>>, io::Result<W>>,
+    writer: Line<Receiver<Vec<u8>>, WrittenTo<W>>,
 }
 
 /// Threads that work on what is sent to them, until nothing is.
@@ -107,12 +132,25 @@ impl<W: Write + Send + 'static> BlockGzip<W> {
             block: blocks.get(),
             blocks,
             threads,
+            known: None,
+            cuts: 0,
             way: Way::Here {
                 out,
-                hasher: Sha256::new(),
+                hasher: TarHash::new(),
                 watchers,
             },
         }
+    }
+
+    /// Goes on with a file of which some members are in `out` already: what is in them came to `hasher`. Those of the
+    /// following ones that are `known` are not compressed.
+    #[must_use]
+    pub fn upon(mut self, already: TarHash, known: Known) -> Self {
+        if let Way::Here { hasher, .. } = &mut self.way {
+            *hasher = already;
+        }
+        self.known = Some(known);
+        self
     }
 
     /// What is free in the block that is being filled: never nothing.
@@ -157,8 +195,10 @@ impl<W: Write + Send + 'static> BlockGzip<W> {
             };
             self.way = Way::Threads(Threads::start(out, hasher, watchers, self.threads));
         }
+        let known = self.known.as_ref().and_then(|known| known.get(self.cuts));
+        self.cuts += 1;
         if let Way::Threads(threads) = &self.way
-            && threads.send(&full)
+            && threads.send(&full, known)
         {
             return Ok(());
         }
@@ -169,15 +209,15 @@ impl<W: Write + Send + 'static> BlockGzip<W> {
         }
     }
 
-    /// Compresses the rest and ends the file. Gives `out` and the digest of what went in.
+    /// Compresses the rest and ends the file.
     ///
     /// # Errors
     /// If `out` fails.
-    pub fn finish(mut self) -> io::Result<(W, Digest)> {
+    pub fn finish(mut self) -> io::Result<Finished<W>> {
         if let Way::Threads(_) = &self.way {
             self.cut()?;
         }
-        match self.way {
+        let (out, hasher, written, hashed) = match self.way {
             Way::Here {
                 mut out,
                 mut hasher,
@@ -190,18 +230,42 @@ impl<W: Write + Send + 'static> BlockGzip<W> {
                     let _ = watcher.write_all(bytes);
                 }
                 drop(watchers);
-                out.write_all(&Deflater::new().member(bytes))?;
-                Ok((out, Digest::from_bytes(hasher.finalize().into())))
+                let member = Deflater::new().member(bytes);
+                out.write_all(&member)?;
+                let hashed = vec![hashed(&hasher, bytes)];
+                (out, hasher, vec![written(&member)], hashed)
             }
             Way::Threads(mut threads) => {
                 threads.compressors.send = None;
-                let out = threads.writer.end().unwrap_or_else(|| Err(gone()))?;
-                let hasher = threads.hasher.end().ok_or_else(gone)?;
-                Ok((out, Digest::from_bytes(hasher.finalize().into())))
+                let (out, written) = threads.writer.end().unwrap_or_else(|| Err(gone()))?;
+                let (hasher, hashed) = threads.hasher.end().ok_or_else(gone)?;
+                (out, hasher, written, hashed)
             }
-            Way::Broken => Err(gone()),
-        }
+            Way::Broken => return Err(gone()),
+        };
+        let packed = |((blob, crc), (tar, after)): (Written, Hashed)| {
+            Some(Packed {
+                tar,
+                blob,
+                crc,
+                after: after?,
+            })
+        };
+        let members = written.into_iter().zip(hashed).map_while(packed);
+        Ok(Finished {
+            out,
+            members: members.collect(),
+            digest: hasher.finish(),
+        })
     }
+}
+
+fn written(member: &[u8]) -> Written {
+    (member.len() as u64, libdeflater::crc32(member))
+}
+
+fn hashed(hasher: &TarHash, block: &[u8]) -> Hashed {
+    (block.len() as u64, hasher.midstate())
 }
 
 fn gone() -> io::Error {
@@ -232,23 +296,27 @@ impl<W> std::fmt::Debug for BlockGzip<W> {
 impl<W: Write + Send + 'static> Threads<W> {
     fn start(
         mut out: W,
-        mut hasher: Sha256,
+        mut hasher: TarHash,
         watchers: Vec<Box<dyn Write + Send>>,
         threads: usize,
     ) -> Self {
         let ahead = threads.max(1) * AHEAD;
         let write = move |results: Receiver<Receiver<Vec<u8>>>| {
+            let mut all = Vec::new();
             for result in results {
                 let member = result.recv().map_err(|_| gone())?;
                 out.write_all(&member)?;
+                all.push(written(&member));
             }
-            Ok(out)
+            Ok((out, all))
         };
         let hash = move |blocks: Receiver<Arc<Block>>| {
+            let mut all = Vec::new();
             for block in blocks {
                 hasher.update(block.bytes());
+                all.push(hashed(&hasher, block.bytes()));
             }
-            hasher
+            (hasher, all)
         };
         let watch = |mut watcher: Box<dyn Write + Send>| {
             Line::start(ahead, move |blocks: Receiver<Arc<Block>>| {
@@ -268,10 +336,11 @@ impl<W: Write + Send + 'static> Threads<W> {
     }
 
     /// False if the writer or another thread has ended.
-    fn send(&self, block: &Arc<Block>) -> bool {
+    fn send(&self, block: &Arc<Block>, known: Option<(Arc<File>, Place)>) -> bool {
         let (done, result) = sync_channel(1);
         let job = Job {
             block: Arc::clone(block),
+            known,
             done,
         };
         // The writer's place first: it is what keeps the blocks few.
@@ -301,8 +370,14 @@ fn compressors(threads: usize) -> Line<Job, ()> {
             loop {
                 let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 let Ok(job) = job else { return };
+                let mut member = Vec::new();
+                let known = job.known.as_ref();
+                // One that was damaged is compressed again.
+                if known.is_none_or(|(blob, place)| place.read(blob, &mut member).is_err()) {
+                    member = deflater.member(job.block.bytes());
+                }
                 // Nobody waits any more if the layer was given up.
-                let _ = job.done.send(deflater.member(job.block.bytes()));
+                let _ = job.done.send(member);
             }
         })
     };

@@ -11,12 +11,14 @@ use crate::model::Limits;
 use crate::model::event::Cancel;
 use crate::oci::Store;
 
+mod upon;
+
 fn gzip(bytes: &[u8], threads: usize) -> Vec<u8> {
     let mut gzip = BlockGzip::with_threads(Vec::new(), Vec::new(), threads);
     gzip.write_all(bytes).unwrap();
-    let (packed, digest) = gzip.finish().unwrap();
-    assert_eq!(digest, crate::model::Digest::of(bytes));
-    packed
+    let packed = gzip.finish().unwrap();
+    assert_eq!(packed.digest, crate::model::Digest::of(bytes));
+    packed.out
 }
 
 fn unpacked(packed: &[u8]) -> Vec<u8> {
@@ -96,7 +98,7 @@ fn who_watches_is_given_what_goes_in_and_may_fail() {
         });
         let mut gzip = BlockGzip::new(Vec::new(), vec![Box::new(Full), Box::new(writer)]);
         gzip.write_all(&input).unwrap();
-        let (packed, _) = gzip.finish().unwrap();
+        let packed = gzip.finish().unwrap().out;
         assert!(unpacked(&packed) == input);
         assert!(read.join().unwrap() == input);
     }
@@ -170,8 +172,8 @@ fn what_was_written_is_what_is_read() {
         entry(b"ping", capability, b"");
         layer.finish().unwrap().unwrap()
     };
-    let (layer, index) = build();
-    assert_eq!(build().0, layer);
+    let Written { layer, index, .. } = build();
+    assert_eq!(build().layer, layer);
     let back = read(
         &store,
         &layer.descriptor,
@@ -213,7 +215,7 @@ fn a_layer_that_lies_about_its_digest_is_refused() {
     layer
         .entry(b"f", &plain(What::File(1)), &mut &b"x"[..])
         .unwrap();
-    let (layer, _) = layer.finish().unwrap().unwrap();
+    let layer = layer.finish().unwrap().unwrap().layer;
     let other = crate::model::Digest::of(b"other");
     let error = read(&store, &layer.descriptor, other, 1 << 30, &watch, &mut ()).unwrap_err();
     assert!(error.to_string().contains("its image says"), "{error}");
@@ -272,7 +274,7 @@ fn files_after_one_that_grew_keep_their_blocks() {
                 .entry(path.as_bytes(), &entry, &mut &content[..])
                 .unwrap();
         }
-        let (layer, _) = layer.finish().unwrap().unwrap();
+        let layer = layer.finish().unwrap().unwrap().layer;
         let blob = store.read(layer.descriptor.digest, 1 << 30).unwrap();
         let mut members = std::collections::BTreeSet::new();
         let mut rest = &blob[..];

@@ -1,17 +1,24 @@
 //! Writes a layer: entries in, tar hashed and compressed on the way, a blob and a list of what is in it out.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 
 use sha2::{Digest as _, Sha256};
 
 use super::block::ends_before;
-use super::gzip::BlockGzip;
+use super::earlier::Earlier;
+use super::form::Form;
+use super::gzip::{BlockGzip, Finished};
+use super::members::{Member, Members, Packed};
+use super::midstate::TarHash;
+use super::outline::{Outline, Planned};
 use crate::engine::fault::Fault;
-use crate::engine::tar::{self, Header, Type};
-use crate::engine::tree::{Kind, LayerIndex, Node, fits, join, parent, split_name};
+use crate::engine::tar;
+use crate::engine::tree::{Kind, LayerIndex, Node, fits, split_name};
 use crate::engine::watch::Watch;
 use crate::model::{Digest, foreign};
 use crate::oci::{BlobWriter, Descriptor, OciError, Store, media};
+use crate::ustar::padding_after;
 
 /// How much of a file is read at once, at most.
 const PIECE: usize = 128 << 10;
@@ -42,6 +49,19 @@ pub struct NewEntry {
     pub capability: Option<Box<[u8]>>,
 }
 
+impl NewEntry {
+    /// What lower layers hold there is gone.
+    pub const fn whiteout() -> Self {
+        Self {
+            what: What::Whiteout,
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            capability: None,
+        }
+    }
+}
+
 /// What an entry to write is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
@@ -67,7 +87,26 @@ pub struct LayerBuilder<'a> {
     out: Out<'a>,
     mtime: i64,
     entries: Vec<(Vec<u8>, Node)>,
-    names: std::collections::HashMap<Vec<u8>, usize>,
+    /// Where files stand among the entries, once one of them has another name.
+    names: Option<HashMap<Vec<u8>, usize>>,
+    outline: Outline,
+    /// How many entries came.
+    count: usize,
+    /// How many of them stand in what was taken over.
+    taken_entries: usize,
+    /// What was taken over of an earlier layer.
+    taken: Vec<Packed>,
+}
+
+/// A layer that was written.
+#[derive(Debug)]
+pub struct Written {
+    /// The layer.
+    pub layer: Layer,
+    /// What is in it.
+    pub index: LayerIndex,
+    /// Its members, for a later layer that has some of them too.
+    pub members: Members,
 }
 
 struct Out<'a> {
@@ -115,7 +154,44 @@ impl<'a> LayerBuilder<'a> {
         watch: &'a Watch,
         watchers: Vec<Box<dyn Write + Send>>,
     ) -> Result<Self, Fault> {
-        let gzip = BlockGzip::new(store.writer()?, watchers);
+        Self::upon(store, mtime, watch, watchers, None)
+    }
+
+    /// The same for a layer whose members will be as planned: what `earlier` has of them is taken over. Entries at the
+    /// beginning are taken over only where nobody watches.
+    ///
+    /// # Errors
+    /// If the store refuses.
+    pub fn upon(
+        store: &Store,
+        mtime: i64,
+        watch: &'a Watch,
+        watchers: Vec<Box<dyn Write + Send>>,
+        earlier: Option<(&Earlier, &[Planned])>,
+    ) -> Result<Self, Fault> {
+        let mut blob = store.writer()?;
+        let mut taken = Vec::new();
+        if let Some((earlier, planned)) = earlier
+            && watchers.is_empty()
+        {
+            let common = earlier.common(planned);
+            match earlier.copy(common.len(), &mut blob) {
+                Ok(()) => taken.extend(common.iter().map(|member| member.packed)),
+                // Damaged, or no room: then it is written anew, and what is wrong shows.
+                Err(_) => blob = store.writer()?,
+            }
+        }
+        let mut gzip = BlockGzip::new(blob, watchers);
+        let mut taken_entries = 0;
+        if let Some((earlier, planned)) = earlier {
+            let (_, rest) = planned.split_at(taken.len().min(planned.len()));
+            let mut hash = TarHash::new();
+            if let Some(last) = taken.last() {
+                hash = TarHash::resume(last.after, taken.iter().map(|member| member.tar).sum());
+                taken_entries = rest.first().and_then(|next| next.entries).unwrap_or(0);
+            }
+            gzip = gzip.upon(hash, earlier.known(rest));
+        }
         Ok(Self {
             out: Out {
                 gzip,
@@ -124,7 +200,11 @@ impl<'a> LayerBuilder<'a> {
             },
             mtime,
             entries: Vec::new(),
-            names: std::collections::HashMap::new(),
+            names: None,
+            outline: Outline::new(),
+            count: 0,
+            taken_entries,
+            taken,
         })
     }
 
@@ -139,6 +219,7 @@ impl<'a> LayerBuilder<'a> {
         content: &mut dyn Read,
     ) -> Result<Option<Digest>, Fault> {
         self.out.watch.check()?;
+        self.count += 1;
         let name = split_name(path).1;
         if name.starts_with(b".wh.") {
             let shown = String::from_utf8_lossy(path).into_owned();
@@ -158,76 +239,95 @@ impl<'a> LayerBuilder<'a> {
         if path.is_empty() {
             return Ok(None);
         }
-        if entry.what == What::Whiteout {
-            let marker = join(parent(path), &[b".wh.", name].concat());
-            self.header(&marker, Type::File, entry, 0, b"")?;
-            self.remember(path, Node::new(Kind::Whiteout, 0));
-            return Ok(None);
+        let form = Form::of(path, entry, self.mtime);
+        self.head(&form.path, form.size, &form.head)?;
+        let offset = self.out.position;
+        let digest = match entry.what {
+            What::File(size) => Some(self.content(path, size, content)?),
+            _ => None,
+        };
+        if let Some((path, head)) = &form.mark {
+            self.head(path, 0, head)?;
         }
-        let (kind, size, link): (Type, u64, &[u8]) = match &entry.what {
-            What::File(size) => (Type::File, *size, b""),
-            What::HardLink(target) => (Type::HardLink, 0, target),
-            What::Directory { .. } => (Type::Directory, 0, b""),
-            What::Symlink(target) => (Type::Symlink, 0, target),
-            What::Fifo | What::Whiteout => (Type::Fifo, 0, b""),
-        };
-        self.header(path, kind, entry, size, link)?;
-        let mut found = None;
+        self.took(path, entry, &form, offset, digest)?;
+        Ok(digest)
+    }
+
+    /// Whether the next entry stands in what was taken over: then it is only told, by [`told`](Self::told).
+    pub const fn holds_next(&self) -> bool {
+        self.count < self.taken_entries
+    }
+
+    /// The next entry, which [stands](Self::holds_next) in what was taken over, with a file's digest.
+    ///
+    /// # Errors
+    /// If the layer grows past its limit, or the build must end.
+    pub fn told(
+        &mut self,
+        path: &[u8],
+        entry: &NewEntry,
+        digest: Option<Digest>,
+    ) -> Result<(), Fault> {
+        self.count += 1;
+        if path.is_empty() {
+            return Ok(());
+        }
+        let form = Form::of(path, entry, self.mtime);
+        let out = &mut self.out;
+        out.charge(form.head.len() as u64).map_err(write_fault)?;
+        let offset = out.position;
+        let mark = form.mark.as_ref().map_or(0, |(_, head)| head.len() as u64);
+        out.charge(form.size + padding_after(form.size) + mark)
+            .map_err(write_fault)?;
+        self.took(path, entry, &form, offset, digest)
+    }
+
+    /// Notes what was written or told.
+    fn took(
+        &mut self,
+        path: &[u8],
+        entry: &NewEntry,
+        form: &Form,
+        offset: u64,
+        digest: Option<Digest>,
+    ) -> Result<(), Fault> {
+        self.outline.entry(form, digest);
         let kind = match &entry.what {
-            What::File(size) => {
-                let offset = self.out.position;
-                let digest = self.content(path, *size, content)?;
-                found = Some(digest);
-                Kind::File {
-                    size: *size,
-                    digest,
-                    offset,
-                }
-            }
-            What::HardLink(target) => {
-                let first = self.names.get(target).and_then(|i| self.entries.get(*i));
-                match first {
-                    Some((_, node)) => node.kind.clone(),
-                    None => {
-                        return Err(Fault::Host(
-                            "a hard link came before the file that it names".into(),
-                        ));
-                    }
-                }
-            }
-            What::Directory { opaque } => {
-                if *opaque {
-                    let marker = join(path, b".wh..wh..opq");
-                    let plain = NewEntry {
-                        what: What::File(0),
-                        mode: 0,
-                        uid: 0,
-                        gid: 0,
-                        capability: None,
-                    };
-                    self.header(&marker, Type::File, &plain, 0, b"")?;
-                }
-                Kind::Directory {
-                    opaque: *opaque,
-                    implied: false,
-                }
-            }
-            What::Symlink(target) => Kind::Symlink(target.clone()),
-            What::Fifo | What::Whiteout => Kind::Fifo,
-        };
-        let node = Node {
-            mode: if matches!(kind, Kind::Symlink(_)) {
-                0o777
-            } else {
-                entry.mode
+            What::File(size) => Kind::File {
+                size: *size,
+                digest: digest.ok_or_else(|| Fault::Host("a file has no digest".into()))?,
+                offset,
             },
-            kind,
-            uid: entry.uid,
-            gid: entry.gid,
-            capability: entry.capability.clone(),
+            What::HardLink(target) => {
+                let first = self.named(target).ok_or_else(|| {
+                    Fault::Host("a hard link came before the file that it names".into())
+                })?;
+                first.kind.clone()
+            }
+            What::Directory { opaque } => Kind::Directory {
+                opaque: *opaque,
+                implied: false,
+            },
+            What::Symlink(target) => Kind::Symlink(target.clone()),
+            What::Fifo => Kind::Fifo,
+            What::Whiteout => Kind::Whiteout,
+        };
+        let node = match kind {
+            Kind::Whiteout => Node::new(Kind::Whiteout, 0),
+            kind => Node {
+                mode: if matches!(kind, Kind::Symlink(_)) {
+                    0o777
+                } else {
+                    entry.mode
+                },
+                kind,
+                uid: entry.uid,
+                gid: entry.gid,
+                capability: entry.capability.clone(),
+            },
         };
         self.remember(path, node);
-        Ok(found)
+        Ok(())
     }
 
     /// Whether nothing was written yet.
@@ -239,58 +339,57 @@ impl<'a> LayerBuilder<'a> {
     ///
     /// # Errors
     /// If the store refuses.
-    pub fn finish(mut self) -> Result<Option<(Layer, LayerIndex)>, Fault> {
+    pub fn finish(mut self) -> Result<Option<Written>, Fault> {
         if self.entries.is_empty() {
             return Ok(None);
         }
         tar::end(&mut self.out).map_err(write_fault)?;
         let Out { gzip, position, .. } = self.out;
-        let (blob, diff_id) = gzip.finish().map_err(write_fault)?;
+        let Finished {
+            out: blob,
+            digest: diff_id,
+            members,
+        } = gzip.finish().map_err(write_fault)?;
         let (digest, size) = blob.commit()?;
         let layer = Layer {
             descriptor: Descriptor::new(media::LAYER_GZIP, digest, size),
             diff_id,
             unpacked: position,
         };
-        Ok(Some((layer, self.entries.into_iter().collect())))
+        let packed: Vec<Packed> = self.taken.into_iter().chain(members).collect();
+        Ok(Some(Written {
+            layer,
+            index: self.entries.into_iter().collect(),
+            members: members_of(self.outline.finish(), &packed),
+        }))
+    }
+
+    /// The file that was written at `path`.
+    fn named(&mut self, path: &[u8]) -> Option<&Node> {
+        let entries = &self.entries;
+        let names = self.names.get_or_insert_with(|| {
+            let files = entries.iter().enumerate();
+            let files = files.filter(|(_, (_, node))| matches!(node.kind, Kind::File { .. }));
+            files.map(|(at, (path, _))| (path.clone(), at)).collect()
+        });
+        let at = *names.get(path)?;
+        entries.get(at).map(|(_, node)| node)
     }
 
     fn remember(&mut self, path: &[u8], node: Node) {
-        if matches!(node.kind, Kind::File { .. }) {
-            self.names.insert(path.to_vec(), self.entries.len());
+        if matches!(node.kind, Kind::File { .. })
+            && let Some(names) = &mut self.names
+        {
+            names.insert(path.to_vec(), self.entries.len());
         }
         self.entries.push((path.to_vec(), node));
     }
 
-    fn header(
-        &mut self,
-        path: &[u8],
-        kind: Type,
-        entry: &NewEntry,
-        size: u64,
-        link: &[u8],
-    ) -> Result<(), Fault> {
-        let mode = if kind == Type::Symlink {
-            0o777
-        } else {
-            entry.mode
-        };
-        let header = Header {
-            path,
-            kind,
-            mode,
-            uid: entry.uid,
-            gid: entry.gid,
-            size,
-            mtime: self.mtime,
-            nanos: 0,
-            link,
-            capability: entry.capability.as_deref(),
-        };
+    fn head(&mut self, path: &[u8], size: u64, head: &[u8]) -> Result<(), Fault> {
         if ends_before(self.out.gzip.filled(), path, size) {
             self.out.gzip.cut().map_err(write_fault)?;
         }
-        tar::header(&mut self.out, &header).map_err(write_fault)
+        self.out.write_all(head).map_err(write_fault)
     }
 
     fn content(&mut self, path: &[u8], size: u64, content: &mut dyn Read) -> Result<Digest, Fault> {
@@ -330,6 +429,20 @@ impl std::fmt::Debug for LayerBuilder<'_> {
             .field("entries", &self.entries.len())
             .finish_non_exhaustive()
     }
+}
+
+/// The members by their keys; none if they are not as long as the outline says, which would be our mistake.
+fn members_of(planned: Vec<Planned>, packed: &[Packed]) -> Members {
+    let same =
+        planned.len() == packed.len() && planned.iter().zip(packed).all(|(a, b)| a.length == b.tar);
+    let members = planned
+        .into_iter()
+        .zip(packed)
+        .map(|(planned, packed)| Member {
+            key: planned.key,
+            packed: *packed,
+        });
+    Members(if same { members.collect() } else { Vec::new() })
 }
 
 fn write_fault(error: io::Error) -> Fault {

@@ -6,6 +6,8 @@
 mod boot;
 mod cache;
 mod disk;
+mod folders;
+mod members;
 mod pack;
 mod pack_job;
 mod reorder;
@@ -32,6 +34,7 @@ use crate::oci::Store;
 use crate::sandbox::Job;
 
 pub use cache::Cache;
+pub use folders::DEEPEST;
 pub use pack::{Packed, pack};
 pub use steps::Record;
 pub use unpacked::Upper;
@@ -97,7 +100,7 @@ impl Snapshots {
     /// # Errors
     /// If the host refuses.
     pub fn open(root: &Path) -> Result<Self, Fault> {
-        for folder in ["index", "steps", "layers", "tmp"] {
+        for folder in ["index", "members", "steps", "layers", "tmp"] {
             let path = root.join(folder);
             fs::create_dir_all(&path).map_err(|e| Fault::host("make", &path, &e))?;
         }

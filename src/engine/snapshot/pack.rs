@@ -121,14 +121,7 @@ fn take<R: Read>(
         if let Some(gone) = name.strip_prefix(b".wh.") {
             let gone = join(above, gone);
             if packed.tree.find(&gone).is_some() {
-                let entry = NewEntry {
-                    what: What::Whiteout,
-                    mode: 0,
-                    uid: 0,
-                    gid: 0,
-                    capability: None,
-                };
-                layer.entry(&gone, &entry, &mut io::empty())?;
+                layer.entry(&gone, &NewEntry::whiteout(), &mut io::empty())?;
             }
             continue;
         }

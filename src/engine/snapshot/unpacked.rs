@@ -144,10 +144,10 @@ impl Snapshots {
             let tree = Tree::new(below.clone());
             let known = self.known_index(layer.diff_id);
             let there = known.and_then(|index| {
-                let path = self.layer_path(snapshot_key(layer.diff_id, &index, &tree));
-                path.join("fs").is_dir().then_some((path, index))
+                let key = snapshot_key(layer.diff_id, &index, &tree);
+                self.folders(key).map(|folders| (folders, index))
             });
-            let (path, index) = match there {
+            let (own, index) = match there {
                 Some(there) => there,
                 None => self.unpack(store, sandbox, layer, &tree, watch)?,
             };
@@ -156,7 +156,7 @@ impl Snapshots {
                 // To an overlay a root hides nothing, whatever its mark says.
                 folders.clear();
             }
-            folders.push(path.join("fs"));
+            folders.extend(own);
             below.push(index);
         }
         // The kernel takes no folder twice. Of a layer that comes again only the topmost counts: it says all that the
@@ -183,7 +183,7 @@ impl Snapshots {
         layer: &Layer,
         below: &Tree,
         watch: &Watch,
-    ) -> Result<(PathBuf, std::sync::Arc<LayerIndex>), Fault> {
+    ) -> Result<(Vec<PathBuf>, std::sync::Arc<LayerIndex>), Fault> {
         let scratch = self.scratch()?;
         let made = scratch.made()?;
         let folder = made.join("fs");
@@ -206,7 +206,7 @@ impl Snapshots {
             // Another process was faster.
             let _ = sandbox.remove_folder(&folder);
         }
-        Ok((path, index))
+        Ok((vec![path.join("fs")], index))
     }
 
     fn stream(

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 
+use super::folders::lay_upon;
 use super::unpack_job::Unpack;
 use super::unpacked::{fault, place};
 use super::{Scratch, Snapshots, UNPACK};
@@ -22,6 +23,8 @@ pub struct Unpacking {
     made: PathBuf,
     sandbox: Sandbox,
     job: Option<JoinHandle<Result<Vec<u8>, SandboxError>>>,
+    /// The unpacked layer of which these are the changes.
+    upon: Option<Digest>,
     _scratch: Scratch,
 }
 
@@ -45,7 +48,8 @@ impl Drop for Unpacking {
 }
 
 impl Snapshots {
-    /// Starts to unpack the tar that will be written to the file.
+    /// Starts to unpack the tar that will be written to the file: all of a layer, or what it has changed of the unpacked
+    /// layer that it lies `upon`.
     ///
     /// # Errors
     /// If the host refuses.
@@ -53,6 +57,7 @@ impl Snapshots {
         &self,
         sandbox: &Sandbox,
         watch: &Watch,
+        upon: Option<Digest>,
     ) -> Result<(Unpacking, File), Fault> {
         let host = |e: io::Error| Fault::Host(format!("cannot make a pipe: {e}"));
         let scratch = self.scratch()?;
@@ -84,6 +89,7 @@ impl Snapshots {
             made,
             sandbox: sandbox.clone(),
             job: Some(job),
+            upon,
             _scratch: scratch,
         };
         Ok((unpacking, File::from(OwnedFd::from(writer))))
@@ -106,11 +112,10 @@ impl Snapshots {
         if !unpacking.is_well() || index.has_implied() {
             return Ok(());
         }
+        if let Some(below) = unpacking.upon {
+            let kept = lay_upon(&unpacking.made, below);
+            kept.map_err(|e| Fault::host("write in", &unpacking.made, &e))?;
+        }
         place(&unpacking.made, &self.layer_path(diff_id))
-    }
-
-    /// Whether the layer `diff_id` lies unpacked, as our own layers do.
-    pub fn is_unpacked(&self, diff_id: Digest) -> bool {
-        self.layer_path(diff_id).join("fs").is_dir()
     }
 }

@@ -81,13 +81,16 @@ impl LayerIndex {
 
 impl FromIterator<(Vec<u8>, Node)> for LayerIndex {
     fn from_iter<I: IntoIterator<Item = (Vec<u8>, Node)>>(entries: I) -> Self {
-        let sorted: BTreeMap<Vec<u8>, Node> = entries.into_iter().collect();
-        Self {
-            entries: sorted
-                .into_iter()
-                .map(|(path, node)| (path.into_boxed_slice(), node))
-                .collect(),
+        let mut entries: Vec<(Box<[u8]>, Node)> = entries
+            .into_iter()
+            .map(|(path, node)| (path.into_boxed_slice(), node))
+            .collect();
+        // Mostly they are in order. Of a path that comes twice the last one counts.
+        if !entries.is_sorted_by(|(a, _), (b, _)| a < b) {
+            let sorted: BTreeMap<Box<[u8]>, Node> = entries.into_iter().collect();
+            entries = sorted.into_iter().collect();
         }
+        Self { entries }
     }
 }
 

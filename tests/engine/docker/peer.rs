@@ -27,6 +27,8 @@ impl Docker {
     /// The engine that `tests/run` started.
     pub fn find() -> Option<Self> {
         let part = crate::support::part;
+        // What the builds stand on.
+        crate::everybody::busybox()?;
         Some(Self {
             host: part("FLAREO_TEST_DOCKER_NEW_HOST")?,
             client: part("FLAREO_TEST_DOCKER_NEW")?,
