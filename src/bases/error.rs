@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::model::foreign;
 use crate::model::image::Platform;
 use crate::oci::registry::RegistryError;
 use crate::oci::{InvalidLocation, OciError};
@@ -14,7 +15,7 @@ pub enum BaseError {
     #[error(transparent)]
     Location(#[from] InvalidLocation),
     /// A file of the source can't be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}", foreign::shown(&path.to_string_lossy(), 400))]
     Io {
         /// The file.
         path: PathBuf,
@@ -141,5 +142,23 @@ fn listed(offered: &[String]) -> String {
     match more {
         0 => shown.join(", "),
         _ => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_an_archive_is_quoted_and_not_sent_to_the_terminal() {
+        let error = BaseError::Io {
+            path: PathBuf::from("any.tar/a\n\u{1b}[2J"),
+            source: io::ErrorKind::NotFound.into(),
+        };
+        let said = error.to_string();
+        assert!(
+            said.starts_with("cannot read any.tar/a\\u{a}\\u{1b}[2J: "),
+            "{said}"
+        );
     }
 }

@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use super::tar::TarError;
 use super::tree::{MemberError, TooManyLinks};
+use crate::model::foreign;
 use crate::model::limits::GIB;
 use crate::oci::OciError;
 use crate::sandbox::spec::Reached;
+
+/// A message has no more characters: a path may have 4095 bytes, and two may be named.
+const LONGEST: usize = 10_000;
 
 /// Why a step can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -149,10 +153,10 @@ impl Fault {
         }
     }
 
-    /// A fault of the input.
-    pub fn input(message: impl Into<String>) -> Self {
+    /// A fault of the input. A path of a stranger's in it neither moves a cursor nor begins a line.
+    pub fn input(message: impl AsRef<str>) -> Self {
         Self::Input {
-            message: message.into(),
+            message: foreign::shown(message.as_ref(), LONGEST),
             help: String::new(),
         }
     }
@@ -234,6 +238,15 @@ impl ArchiveError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_one_line_whatever_a_path_holds() {
+        let fault = Fault::input("\"/a\n\x1b[2Jb\u{202e}\": not found");
+        assert_eq!(
+            fault.to_string(),
+            "\"/a\\u{a}\\u{1b}[2Jb\\u{202e}\": not found"
+        );
+    }
 
     #[test]
     fn limits_are_named_in_units_that_fit() {

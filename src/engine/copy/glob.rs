@@ -1,9 +1,11 @@
 //! Patterns of `COPY` sources as Go's `filepath.Match` has them, and those of `--exclude` and `--parents`, where `**`
 //! stands for any number of folders.
 
+use crate::model::foreign;
+
 /// A pattern that can't be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("syntax error in pattern `{}`", String::from_utf8_lossy(.0))]
+#[error("syntax error in pattern `{}`", foreign::shown(&String::from_utf8_lossy(.0), 200))]
 pub struct BadPattern(pub Vec<u8>);
 
 /// A pattern may have this many bytes: matching takes time in proportion to it.

@@ -1,5 +1,7 @@
 //! Paths inside a root: made clean, and followed through symbolic links without ever leaving it.
 
+use crate::model::foreign;
+
 /// So many links may be followed on one way.
 const LINKS_LIMIT: usize = 255;
 
@@ -11,7 +13,7 @@ pub trait Lookup {
 
 /// A path goes round in circles.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("too many symbolic links on the way to `/{}`", String::from_utf8_lossy(.0))]
+#[error("too many symbolic links on the way to `/{}`", foreign::shown(&String::from_utf8_lossy(.0), 200))]
 pub struct TooManyLinks(pub Vec<u8>);
 
 /// Without `.`, `..`, doubled and outer slashes. `..` at the root stays at the root.

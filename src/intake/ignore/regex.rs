@@ -172,10 +172,10 @@ fn class(rest: &mut &str) -> Result<Atom, &'static str> {
             return Ok(Atom::Class { negated, members });
         }
         if rest.starts_with("[:")
-            && let Some(end) = rest.find(":]")
+            && let Some((name, after)) = rest[2..].split_once(":]")
         {
-            members.push(named(&rest[2..end])?);
-            *rest = &rest[end + 2..];
+            members.push(named(name)?);
+            *rest = after;
             continue;
         }
         let low = match single(rest)? {

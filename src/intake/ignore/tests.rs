@@ -27,6 +27,9 @@ fn paths_are_out_as_docker_has_them_out() {
         ("a/", "a", true),
         ("./a/../b", "b", true),
         ("..", "a", false),
+        // Where a class has no name, `[:` are two of its characters.
+        ("[[:]", ":", true),
+        ("[[:]", "]", false),
         (".", "a", false),
         ("/", "a", false),
         ("*", "a", true),
