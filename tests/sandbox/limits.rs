@@ -178,6 +178,24 @@ crate::everybody::for_everybody! {
         assert_eq!(ran.outcome.ending, Ending::Disk, "{:?}", ran.outcome);
     };
 
+    room_that_others_free_hides_nothing: |ground| {
+        let mut spec = ground.script(
+            "exec 3>/a; rm /a; dd if=/dev/zero bs=1M count=90 >&3 2>/dev/null; \
+             exec 4>/b; rm /b; dd if=/dev/zero bs=1M count=90 >&4 2>/dev/null; sleep 20");
+        spec.limits.disk_bytes = 100 << 20;
+        let others = spec.upper.with_extension("others");
+        let file = fs::File::create(&others).unwrap();
+        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, 400 << 20).unwrap();
+        drop(file);
+        let freeing = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            fs::remove_file(others).unwrap();
+        });
+        let ran = ground.run(&spec);
+        freeing.join().unwrap();
+        assert_eq!(ran.outcome.ending, Ending::Disk, "{:?}", ran.outcome);
+    };
+
     too_many_files_are_said: |ground| {
         let mut spec = ground.script("mkdir /d; cd /d; i=0; while [ $i -lt 700 ]; do : >f$i; i=$((i+1)); done; exit 0");
         spec.limits.inodes = 500;

@@ -201,6 +201,13 @@ fn sensible(bytes: &[u8]) -> bool {
     }
 }
 
+/// Whether the number goes on as a word: then it is a piece of something else, a hash or a key.
+fn letters_follow(piece: Piece<'_>) -> bool {
+    let at = piece.at.min(piece.bytes.len());
+    let next = piece.bytes[at..].iter().find(|b| !b.is_ascii_digit());
+    next.is_some_and(u8::is_ascii_alphabetic)
+}
+
 /// A decimal number: a time, the number of a process or of processors, a duration.
 fn number(first: Piece<'_>, second: Piece<'_>, clues: &Clues) -> Option<(Cause, String)> {
     let digits = |piece| {
@@ -219,6 +226,9 @@ fn number(first: Piece<'_>, second: Piece<'_>, clues: &Clues) -> Option<(Cause, 
         let because =
             format!("how long something took: {shown_a}, then {shown_b}; keep it out of the image");
         return Some((Cause::Duration, because));
+    }
+    if letters_follow(first) || letters_follow(second) {
+        return None;
     }
     if clues.cores.0 != clues.cores.1 && a == clues.cores.0 as u128 && b == clues.cores.1 as u128 {
         let because = format!(
@@ -381,6 +391,12 @@ mod tests {
             ),
             (b"make -j4", b"make -j3", Cause::Processors),
             (b"pid 12", b"pid 7010", Cause::ProcessNumber),
+            // What is drawn may begin with digits.
+            (
+                b"key=2752ef78287b0b3",
+                b"key=7306ce260413e99",
+                Cause::Random,
+            ),
             (b"in 0.25s", b"in 0.31s", Cause::Duration),
             (b"took 12 ms.", b"took 9 ms.", Cause::Duration),
             (b"b\na\nc\n", b"a\nb\nc\n", Cause::Order),

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, StatFs};
 
 use crate::sandbox::spec::Mount;
 
@@ -61,28 +61,40 @@ impl HeldMemory {
     }
 }
 
+impl HeldMemory {
+    /// The devices of the step's memory file systems, as far as they are there.
+    pub fn devices(&mut self) -> Vec<u64> {
+        let places = self.places.iter_mut();
+        let stats = places.filter_map(|place| rustix::fs::fstat(place.in_memory()?.0).ok());
+        stats.map(|stat| stat.st_dev).collect()
+    }
+}
+
 impl Place {
     fn bytes(&mut self) -> u64 {
+        self.in_memory().map_or(0, |(_, stat)| {
+            stat.f_blocks
+                .saturating_sub(stat.f_bfree)
+                .saturating_mul(number(stat.f_bsize))
+        })
+    }
+
+    /// The place, if it is in memory by now.
+    fn in_memory(&mut self) -> Option<(&OwnedFd, StatFs)> {
         if self.found.is_none() {
             let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW;
             self.found = rustix::fs::open(&self.path, flags, Mode::empty()).ok();
         }
-        let Some(stat) = self
-            .found
-            .as_ref()
-            .and_then(|fd| rustix::fs::fstatfs(fd).ok())
-        else {
-            return 0;
-        };
-        let number = |value: i64| u64::try_from(value).unwrap_or(0);
+        let stat = rustix::fs::fstatfs(self.found.as_ref()?).ok()?;
         if number(stat.f_type) != TMPFS {
             self.found = None;
-            return 0;
         }
-        stat.f_blocks
-            .saturating_sub(stat.f_bfree)
-            .saturating_mul(number(stat.f_bsize))
+        Some((self.found.as_ref()?, stat))
     }
+}
+
+fn number(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
 }
 
 /// Bytes of the step's System V shared memory.
@@ -117,7 +129,8 @@ fn memory_files(processes: &[PathBuf]) -> u64 {
     found.values().sum()
 }
 
-fn is_memory_file(descriptor: &Path) -> bool {
+/// Whether the descriptor is a file of `memfd_create`.
+pub fn is_memory_file(descriptor: &Path) -> bool {
     fs::read_link(descriptor).is_ok_and(|name| name.to_string_lossy().starts_with("/memfd:"))
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::held::HeldMemory;
+use super::held::{HeldMemory, is_memory_file};
 use super::tree::{self, Size};
 use crate::sandbox::kernel;
 use crate::sandbox::spec::Mount;
@@ -18,7 +18,8 @@ use crate::sandbox::wire::{Limits, Measure};
 const GROWTH: (u64, u64) = (8 << 20, 2_000);
 /// How long to go without a walk.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Growth that the walk does not explain before deleted files are looked for.
+/// Growth that the walk does not explain before deleted files count that are only mapped: how much of one is on the
+/// disk can't be seen, only how much is mapped.
 const UNEXPLAINED: u64 = 64 << 20;
 /// The most descriptors that one look follows.
 const DESCRIPTORS: usize = 100_000;
@@ -33,6 +34,7 @@ pub struct Watch {
     size: Size,
     deleted: u64,
     walked: Option<Walk>,
+    began: Instant,
     start: Option<(u64, u64)>,
     held: HeldMemory,
     /// Bytes of a page.
@@ -74,6 +76,7 @@ impl Watch {
             size: Size::default(),
             deleted: 0,
             walked: None,
+            began: Instant::now(),
             start,
             held: HeldMemory::new(mounts),
             page: kernel::page_size(),
@@ -126,12 +129,16 @@ impl Watch {
     }
 
     /// Walks through `upper` when the disk has filled or a while has passed; never for more than a tenth of the time.
+    /// That the disk has not filled says little: others free room on it while the step fills it.
     fn walk_if_due(&mut self, stop: &dyn Fn() -> bool) -> bool {
         let Some(now) = self.uppers.first().and_then(disk) else {
             return false;
         };
         let due = match &self.walked {
-            None => self.start.is_none_or(|start| grown(start, now)),
+            None => {
+                let late = self.began.elapsed() > PATIENCE;
+                late || self.start.is_none_or(|start| grown(start, now))
+            }
             Some(walk) => {
                 let rested = walk.at.elapsed() > walk.took * 10;
                 rested && (grown(walk.disk, now) || walk.at.elapsed() > PATIENCE)
@@ -146,9 +153,10 @@ impl Watch {
         };
         self.size = size;
         let used = self.start.map_or(0, |start| now.0.saturating_sub(start.0));
+        let unexplained = used > size.bytes.saturating_add(UNEXPLAINED);
         self.deleted = 0;
-        if used > size.bytes.saturating_add(UNEXPLAINED) && self.own_proc() {
-            self.deleted = deleted_but_held();
+        if self.own_proc() {
+            self.deleted = deleted_but_held(&self.held.devices(), unexplained);
         }
         self.walked = Some(Walk {
             at: Instant::now(),
@@ -258,43 +266,42 @@ fn proportional(process: &Path) -> Option<(u64, u64)> {
     Some((field("Pss:").saturating_sub(shared), shared))
 }
 
-/// Bytes of files without a name that somebody still holds open or mapped.
-fn deleted_but_held() -> u64 {
-    let mut held: HashMap<(u64, u64), u64> = HashMap::new();
+/// Bytes of files without a name that somebody still holds open or, if `mapped` ones count, mapped. Files on these
+/// `memory` devices are memory, not disk. All others are on one file system, where an inode is one file.
+fn deleted_but_held(memory: &[u64], mapped: bool) -> u64 {
+    let mut held: HashMap<u64, u64> = HashMap::new();
     let mut budget = DESCRIPTORS;
     for process in processes() {
-        for entry in fs::read_dir(process.join("fd"))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
+        let open = fs::read_dir(process.join("fd"));
+        for entry in open.into_iter().flatten().flatten() {
             budget = budget.saturating_sub(1);
             if budget == 0 {
-                return held.values().sum();
+                return sum(&held);
             }
             let Ok(stat) = fs::metadata(entry.path()) else {
                 continue;
             };
-            if stat.is_file() && stat.nlink() == 0 && !in_memory(&entry.path()) {
-                held.insert((stat.dev(), stat.ino()), stat.blocks() * 512);
+            let disk = || !memory.contains(&stat.dev()) && !is_memory_file(&entry.path());
+            if stat.is_file() && stat.nlink() == 0 && disk() {
+                held.insert(stat.ino(), stat.blocks() * 512);
             }
         }
-        for line in fs::read_to_string(process.join("maps"))
-            .unwrap_or_default()
-            .lines()
-        {
-            if let Some((key, length)) = deleted_mapping(line) {
-                held.entry(key).or_insert(length);
+        if !mapped {
+            continue;
+        }
+        let maps = fs::read_to_string(process.join("maps")).unwrap_or_default();
+        for ((device, inode), length) in maps.lines().filter_map(deleted_mapping) {
+            if !memory.contains(&device) {
+                held.entry(inode).or_insert(length);
             }
         }
     }
-    held.values()
-        .fold(0, |sum, bytes| sum.saturating_add(*bytes))
+    sum(&held)
 }
 
-/// Files of memory file systems are memory, not disk.
-fn in_memory(fd: &Path) -> bool {
-    fs::read_link(fd).is_ok_and(|name| name.starts_with("/memfd:") || name.starts_with("/dev/shm"))
+fn sum(held: &HashMap<u64, u64>) -> u64 {
+    held.values()
+        .fold(0, |sum, bytes| sum.saturating_add(*bytes))
 }
 
 /// The file and the length of a line of `/proc/PID/maps` that maps a deleted file.
