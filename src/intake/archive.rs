@@ -9,7 +9,6 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::canonical::IMPLIED;
 use super::error::{ArchiveFault, Fault, IntakeError};
-use super::folder::ignore_from;
 use super::ignore::{self, Ignore, Trail, Verdict};
 use super::rules::{self, Ledger};
 use super::stored::Part;
@@ -287,8 +286,7 @@ fn without_ignored(
     part.take(ignore::FILE_LIMIT + 1)
         .read_to_end(&mut bytes)
         .map_err(|e| IntakeError::reading(name, e))?;
-    let ignore: Ignore = ignore_from(name, &bytes)?;
-    let mut trail = Trail::new(ignore);
+    let mut trail = Trail::new(Ignore::parse(name, &bytes)?);
     let mut order: Vec<&String> = items.keys().collect();
     order.sort_by(|a, b| ignore::walk_order(a, b));
     // Backwards, all that a folder holds comes before it: what comes in brings the folders above it along.

@@ -108,7 +108,7 @@ pub enum IntakeError {
     #[error("{file} line {line}: `{pattern}` {why}; mend the pattern")]
     Ignore {
         /// Which file.
-        file: &'static str,
+        file: String,
         /// The line, from 1.
         line: usize,
         /// The pattern as written.
@@ -120,7 +120,7 @@ pub enum IntakeError {
     #[error("{file} {why}; write fewer and simpler patterns")]
     IgnoreTooLarge {
         /// Which file.
-        file: &'static str,
+        file: String,
         /// What is too much.
         why: &'static str,
     },

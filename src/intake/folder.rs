@@ -11,9 +11,10 @@ use std::time::SystemTime;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
+use super::beside::IgnoreFile;
 use super::digests::Digests;
 use super::error::{Fault, IntakeError, shown};
-use super::ignore::{self, Ignore, Trail, Verdict};
+use super::ignore::{self, Trail, Verdict};
 use super::rules::{self, Ledger};
 use crate::model::Digest;
 use crate::model::context::{ContextEntry, ContextSource, EntryKind};
@@ -23,6 +24,7 @@ use crate::model::limits::ContextLimits;
 #[derive(Debug)]
 pub struct DirContext {
     root: OwnedFd,
+    pub(super) ignore: IgnoreFile,
     entries: Vec<ContextEntry>,
     marks: Vec<Mark>,
     /// When it was listed: nothing was read before.
@@ -94,6 +96,34 @@ impl DirContext {
     /// # Errors
     /// If it can't be read, holds what a context must not hold, or more than `limits`.
     pub fn open(folder: &Path, limits: &ContextLimits) -> Result<Self, IntakeError> {
+        Self::list(folder, limits, |root| {
+            IgnoreFile::within(root, &ignore::FILES)
+        })
+    }
+
+    /// Lists `folder` for a build with the Dockerfile at `dockerfile`, there or elsewhere: a `NAME.dockerignore` beside it
+    /// is read instead of the folder's own, whatever its name.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_for(
+        dockerfile: &Path,
+        folder: &Path,
+        limits: &ContextLimits,
+    ) -> Result<Self, IntakeError> {
+        Self::list(folder, limits, |root| {
+            match IgnoreFile::beside(dockerfile)? {
+                Some(beside) => Ok(beside),
+                None => IgnoreFile::within(root, &[ignore::OWN]),
+            }
+        })
+    }
+
+    fn list(
+        folder: &Path,
+        limits: &ContextLimits,
+        ignore: impl FnOnce(BorrowedFd<'_>) -> Result<IgnoreFile, IntakeError>,
+    ) -> Result<Self, IntakeError> {
         let listed = SystemTime::now();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root =
@@ -101,12 +131,12 @@ impl DirContext {
                 path: folder.to_owned(),
                 source: e.into(),
             })?;
-        let ignore = ignore_of(root.as_fd())?;
+        let ignore = ignore(root.as_fd())?;
         let walk = Walk {
             root: root.as_fd(),
             limits,
             ledger: Ledger::new(limits),
-            trail: Trail::new(ignore),
+            trail: Trail::new(ignore.patterns()?),
             found: Vec::new(),
             passed: Vec::new(),
             pending: Vec::new(),
@@ -114,6 +144,7 @@ impl DirContext {
         let (entries, marks) = walk.run()?;
         Ok(Self {
             root,
+            ignore,
             entries,
             marks,
             listed,
@@ -235,7 +266,7 @@ impl Read for Steady<'_> {
 }
 
 /// Opens what is at `path` below `root`, through no link.
-fn below(root: BorrowedFd<'_>, path: &str, more: OFlags) -> Result<OwnedFd, Errno> {
+pub(super) fn below(root: BorrowedFd<'_>, path: &str, more: OFlags) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY
         | OFlags::CLOEXEC
         | OFlags::NOFOLLOW
@@ -247,7 +278,7 @@ fn below(root: BorrowedFd<'_>, path: &str, more: OFlags) -> Result<OwnedFd, Errn
 }
 
 /// What it means that a listed name can't be opened.
-fn gone(path: &str, error: Errno) -> IntakeError {
+pub(super) fn gone(path: &str, error: Errno) -> IntakeError {
     match error {
         Errno::NOENT | Errno::LOOP | Errno::XDEV | Errno::NOTDIR | Errno::AGAIN => {
             IntakeError::entry(path, Fault::Changed)
@@ -258,39 +289,6 @@ fn gone(path: &str, error: Errno) -> IntakeError {
             source: error.into(),
         },
     }
-}
-
-/// The ignore file of a folder.
-fn ignore_of(root: BorrowedFd<'_>) -> Result<Ignore, IntakeError> {
-    for name in ignore::FILES {
-        let file = match below(root, name, OFlags::empty()) {
-            Ok(file) => File::from(file),
-            Err(Errno::NOENT) => continue,
-            Err(Errno::LOOP) => return Err(IntakeError::entry(name, Fault::NotAFile)),
-            Err(error) => return Err(gone(name, error)),
-        };
-        let reading = |error| IntakeError::reading(name, error);
-        if !file.metadata().map_err(reading)?.is_file() {
-            return Err(IntakeError::entry(name, Fault::NotAFile));
-        }
-        let mut bytes = Vec::new();
-        file.take(ignore::FILE_LIMIT + 1)
-            .read_to_end(&mut bytes)
-            .map_err(reading)?;
-        return ignore_from(name, &bytes);
-    }
-    Ok(Ignore::default())
-}
-
-/// Reads an ignore file's bytes, of which one more than the limit were asked for.
-pub(super) fn ignore_from(name: &'static str, bytes: &[u8]) -> Result<Ignore, IntakeError> {
-    if bytes.len() as u64 > ignore::FILE_LIMIT {
-        return Err(IntakeError::IgnoreTooLarge {
-            file: name,
-            why: "has more than a mebibyte",
-        });
-    }
-    Ignore::parse(name, bytes)
 }
 
 type Found = (ContextEntry, Mark);

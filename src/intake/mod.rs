@@ -7,6 +7,7 @@
 //! anything of it is believed; nothing of it is left then. What a Dockerfile says must not be known here.
 
 mod archive;
+mod beside;
 mod canonical;
 mod detect;
 mod digests;

@@ -6,8 +6,8 @@
 use std::io::{self, Read};
 
 use super::error::IntakeError;
-use super::folder::ignore_from;
-use super::ignore::{self, Trail};
+use super::folder::DirContext;
+use super::ignore::{self, Ignore, Trail};
 use crate::model::Digest;
 use crate::model::context::{ContextEntry, ContextSource};
 
@@ -19,33 +19,51 @@ pub struct BuildView<C> {
     left: Option<(Vec<ContextEntry>, Vec<usize>)>,
 }
 
+impl BuildView<DirContext> {
+    /// Hides what the ignore file leaves out that the folder was listed by.
+    ///
+    /// # Errors
+    /// If the ignore file can't be followed.
+    pub fn of_folder(context: DirContext) -> Result<Self, IntakeError> {
+        let patterns = context.ignore.patterns()?;
+        Self::without(context, patterns)
+    }
+}
+
 impl<C: ContextSource> BuildView<C> {
     /// Reads the ignore file of `context` and hides what it leaves out.
     ///
     /// # Errors
     /// If the ignore file can't be read.
     pub fn new(context: C) -> Result<Self, IntakeError> {
-        let mut left = None;
-        if let Some(name) = ignore::FILES
+        let own = ignore::FILES
             .into_iter()
-            .find(|name| context.find(name).is_some())
-        {
-            let bytes = context
-                .read(name, ignore::FILE_LIMIT)
-                .map_err(|e| IntakeError::reading(name, e))?;
-            let mut trail = Trail::new(ignore_from(name, &bytes)?);
-            let mut hidden = Vec::new();
-            for name in ignore::ALWAYS {
-                if trail.hides(name)? {
-                    hidden.extend(context.find(name));
-                }
+            .find(|name| context.find(name).is_some());
+        let patterns = match own {
+            Some(name) => {
+                let bytes = context
+                    .read(name, ignore::FILE_LIMIT)
+                    .map_err(|e| IntakeError::reading(name, e))?;
+                Ignore::parse(name, &bytes)?
             }
-            if !hidden.is_empty() {
-                let stays = |(at, _): &(usize, &ContextEntry)| !hidden.contains(at);
-                let pairs = context.entries().iter().enumerate().filter(stays);
-                left = Some(pairs.map(|(at, entry)| (entry.clone(), at)).unzip());
+            None => Ignore::default(),
+        };
+        Self::without(context, patterns)
+    }
+
+    fn without(context: C, patterns: Ignore) -> Result<Self, IntakeError> {
+        let mut trail = Trail::new(patterns);
+        let mut hidden = Vec::new();
+        for name in ignore::ALWAYS {
+            if trail.hides(name)? {
+                hidden.extend(context.find(name));
             }
         }
+        let left = (!hidden.is_empty()).then(|| {
+            let stays = |(at, _): &(usize, &ContextEntry)| !hidden.contains(at);
+            let pairs = context.entries().iter().enumerate().filter(stays);
+            pairs.map(|(at, entry)| (entry.clone(), at)).unzip()
+        });
         Ok(Self { context, left })
     }
 

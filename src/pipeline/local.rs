@@ -113,7 +113,10 @@ impl Site {
         }
         let network = self.keeper(&build.network, "local")?;
         let limits = &self.policy().context;
-        let context = DirContext::open(&build.context, limits).map_err(SiteError::from)?;
+        let context = match &build.file {
+            Some(file) => DirContext::open_for(file, &build.context, limits)?,
+            None => DirContext::open(&build.context, limits)?,
+        };
         let context = match build.no_cache {
             true => context,
             false => context.remembered_in(&self.paths().digests()),
@@ -146,7 +149,7 @@ impl Site {
             Ok(file) => self.pins(file, &build.build_args)?,
             Err(_) => Vec::new(),
         };
-        let view = Arc::new(BuildView::new(context)?);
+        let view = Arc::new(BuildView::of_folder(context)?);
         let request = BuildRequest {
             dockerfile: &read.bytes,
             dockerfile_name: &read.name,

@@ -15,7 +15,9 @@ use pattern::Pattern;
 use super::error::{IntakeError, shown};
 
 /// Where the patterns of a build with `Dockerfile` stand: the first that is there is the only one read.
-pub(super) const FILES: [&str; 2] = ["Dockerfile.dockerignore", ".dockerignore"];
+pub(super) const FILES: [&str; 2] = ["Dockerfile.dockerignore", OWN];
+/// The context's own, whatever the Dockerfile is called.
+pub(super) const OWN: &str = ".dockerignore";
 /// What is sent whatever the patterns say: without it nobody could read what was submitted.
 pub(super) const ALWAYS: [&str; 3] = ["Dockerfile", "Dockerfile.dockerignore", ".dockerignore"];
 /// An ignore file may have this many bytes.
@@ -30,7 +32,7 @@ const BUDGET: u64 = 4_000_000_000;
 /// The patterns of one context.
 #[derive(Debug)]
 pub(super) struct Ignore {
-    file: &'static str,
+    file: String,
     patterns: Vec<Pattern>,
     /// An exception with a wildcard in its middle: it may match below any folder.
     wild: bool,
@@ -40,7 +42,7 @@ pub(super) struct Ignore {
 impl Default for Ignore {
     fn default() -> Self {
         Self {
-            file: ".dockerignore",
+            file: OWN.into(),
             patterns: Vec::new(),
             wild: false,
             budget: BUDGET,
@@ -53,11 +55,17 @@ impl Ignore {
     ///
     /// # Errors
     /// If a pattern is one that Docker refuses, or there are too many.
-    pub(super) fn parse(file: &'static str, bytes: &[u8]) -> Result<Self, IntakeError> {
-        let too_large = |why| IntakeError::IgnoreTooLarge { file, why };
+    pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Self, IntakeError> {
+        let too_large = |why| IntakeError::IgnoreTooLarge {
+            file: file.into(),
+            why,
+        };
+        if bytes.len() as u64 > FILE_LIMIT {
+            return Err(too_large("has more than a mebibyte"));
+        }
         let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
         let mut ignore = Self {
-            file,
+            file: file.into(),
             ..Self::default()
         };
         for (number, line) in text.split('\n').enumerate() {
@@ -72,7 +80,7 @@ impl Ignore {
             }
             let pattern =
                 Pattern::new(&relative(line.trim())).map_err(|why| IntakeError::Ignore {
-                    file,
+                    file: file.into(),
                     line: number + 1,
                     pattern: shown(line.as_bytes()),
                     why,
@@ -113,7 +121,7 @@ impl Ignore {
         }
         if self.budget == 0 {
             return Err(IntakeError::IgnoreTooLarge {
-                file: self.file,
+                file: self.file.clone(),
                 why: "takes too long to match against this context",
             });
         }

@@ -45,12 +45,13 @@ impl Beside {
     fn both(&self, case: &Case, folder: &Path) -> (Result<Image, String>, Result<Image, String>) {
         let dockerfile = case.lay_out(folder);
         let theirs = self.docker.build(case, &dockerfile, folder);
-        (self.ours(case, folder), theirs)
+        (self.ours(case, &dockerfile, folder), theirs)
     }
 
-    fn ours(&self, case: &Case, folder: &Path) -> Result<Image, String> {
-        let context = DirContext::open(&folder.join("context"), &ContextLimits::default())
-            .and_then(BuildView::new)
+    fn ours(&self, case: &Case, dockerfile: &Path, folder: &Path) -> Result<Image, String> {
+        let limits = ContextLimits::default();
+        let context = DirContext::open_for(dockerfile, &folder.join("context"), &limits)
+            .and_then(BuildView::of_folder)
             .map_err(|e| e.to_string())?;
         let request = BuildRequest {
             context: Arc::new(context),
