@@ -431,6 +431,46 @@ fn a_grant_goes_from_the_wish_to_the_provenance() {
     );
 }
 
+#[test]
+fn a_granted_build_is_built_twice_by_the_same_grant() {
+    let Some((scene, _mirror)) = ground() else {
+        return;
+    };
+    let policy = std::fs::read_to_string(scene.state().join("policy.toml")).unwrap();
+    let policy = policy.replace("reproduce = \"never\"", "reproduce = \"always\"");
+    scene.write("state/policy.toml", policy);
+    let until = [
+        "--reason",
+        "not mended by Debian",
+        "--expires",
+        "2099-12-31",
+    ];
+    let exception = ["exception", "add", "CVE-2023-45853", "--package", "zlib"];
+    scene.ok("root", exception.into_iter().chain(until));
+    let folder = context(
+        &scene,
+        "twice",
+        "RUN python3 /fetch.py https://mirror.example/data.txt >/fetched",
+    );
+    let id = publish(&scene, &folder, &["--requires-network"]);
+    let grant = ["--grant-network", "mirror", "--reason", "too large"];
+    let approve = ["review", &id, "approve"];
+    scene.ok(REVIEWER, approve.into_iter().chain(grant));
+    scene.ok("root", ["--batch"]);
+    let shown = scene.json(REVIEWER, ["show", &id]);
+    assert_eq!(shown["submission"]["state"], "published", "{shown:#}");
+    let report = &shown["reproduction"];
+    assert_eq!(report["difference"], Value::Null, "{report:#}");
+    assert_eq!(report["first"], report["second"]);
+    // What either build reached is on record.
+    let connections = shown["connections"].as_array().unwrap();
+    assert_eq!(connections.len(), 2, "{connections:#?}");
+    for connection in connections {
+        assert_eq!(connection["host"], "mirror.example");
+        assert_eq!(connection["verdict"], "allowed");
+    }
+}
+
 /// The signed statement about how the module came to be.
 fn provenance(scene: &Scene) -> Value {
     let out = scene.path("exported");

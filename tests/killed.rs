@@ -210,3 +210,91 @@ fn two_batches_at_once_share_the_work() {
         .count();
     assert_eq!(begun, 6, "no row was built twice");
 }
+
+/// Whether something is being unpacked: a folder of work in progress holds a part of a root file system.
+fn unpacks(scene: &Scene) -> bool {
+    let rooms = std::fs::read_dir(scene.state().join("snapshots/tmp"));
+    let mut rooms = rooms.into_iter().flatten().flatten();
+    rooms.any(|room| {
+        let system = std::fs::read_dir(room.path().join("made/fs"));
+        system.is_ok_and(|entries| entries.count() > 3)
+    })
+}
+
+/// Everybody who still has something of the scene mounted, waited for a second.
+fn holders(scene: &Scene) -> Vec<String> {
+    let state = scene.state().display().to_string();
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let mounts = processes.filter_map(|process| {
+            let mounts = std::fs::read_to_string(process.path().join("mountinfo")).ok()?;
+            let name = process.file_name().into_string().unwrap();
+            (name.parse::<u32>().is_ok() && mounts.contains(&state)).then_some(name)
+        });
+        held = mounts.collect();
+        if held.is_empty() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    held
+}
+
+#[test]
+fn a_build_killed_while_it_unpacks_runs_or_packs_is_as_if_it_had_not_been() {
+    let Some(bases) = crate::support::part("FLAREO_TEST_BASES") else {
+        return;
+    };
+    if !crate::support::can_build() {
+        return;
+    }
+    let scene_with_base = || {
+        let scene = Scene::new();
+        let rootfs = std::path::Path::new(&bases).join("debian-python.tar");
+        scene.base("python:3.11-slim", &rootfs);
+        scene.write(
+            "module/Dockerfile",
+            "FROM python:3.11-slim\nRUN cp -a /usr/lib /kept && sleep 0.2\nRUN true\nCMD [\"sh\"]\n",
+        );
+        scene
+    };
+    let build = |scene: &Scene| {
+        let mut command = scene.command("root");
+        command
+            .args(["--format", "json", "build", "--no-policy"])
+            .arg(scene.path("module"));
+        command
+    };
+    let digest = |scene: &Scene| {
+        let built = build(scene).output().unwrap();
+        let out = String::from_utf8(built.stdout).unwrap();
+        assert!(built.status.success(), "{out}");
+        let result: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+        result["digest"].as_str().unwrap().to_owned()
+    };
+    let clean = digest(&scene_with_base());
+    let scene = scene_with_base();
+    let mut unpacked = 0;
+    for wait in [0, 30, 100, 250, 500, 900] {
+        let mut child = build(&scene)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let layers = scene.state().join("snapshots/layers");
+        let done = || std::fs::read_dir(&layers).is_ok_and(|layers| layers.count() > 0);
+        while !done() && !unpacks(&scene) {
+            assert!(child.try_wait().unwrap().is_none(), "nothing was unpacked");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        unpacked += u32::from(!done());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(holders(&scene), [""; 0], "after {wait} ms");
+    }
+    assert_ne!(unpacked, 0, "no kill came while the base was unpacked");
+    assert_eq!(digest(&scene), clean);
+    let left = std::fs::read_dir(scene.state().join("snapshots/tmp")).unwrap();
+    assert_eq!(left.count(), 0);
+}

@@ -190,3 +190,62 @@ fn a_local_build_twice_fails_with_the_first_difference() {
         "{told:?}"
     );
 }
+
+#[test]
+fn a_cache_that_a_build_kept_is_no_part_of_the_second() {
+    let Some(scene) = Scene::that_builds() else {
+        return;
+    };
+    scene.write(
+        "state/policy.toml",
+        "[scan]\nscanner = \"embedded\"\n[cache]\nmounts = true\n",
+    );
+    let counting = |what: &str| {
+        let step =
+            format!("RUN --mount=type=cache,target=/c echo {what} >> /c/n && wc -l < /c/n > /made");
+        format!("FROM debian:12-slim\n{step}\nCMD [\"sh\"]\n")
+    };
+    let report = |id: &str| scene.json("root", ["show", id])["reproduction"].clone();
+    let first = scene.approved("counting", &counting("first"));
+    assert_eq!(scene.run("root", ["--batch"]).code(), 0);
+    assert_eq!(report(&first)["difference"], serde_json::Value::Null);
+    // The second build of the first submission left nothing in the cache, and that of this one finds nothing there.
+    let second = scene.approved("counting", &counting("second"));
+    assert_eq!(scene.run("root", ["--batch"]).code(), 0);
+    let difference = report(&second)["difference"].clone();
+    assert_eq!(difference["file"], "/made", "{difference}");
+    let read = |build: &str| difference["bytes"][build]["text"].clone();
+    assert_eq!((read("first"), read("second")), ("2.".into(), "1.".into()));
+}
+
+#[test]
+fn a_self_test_that_stands_is_named_in_the_provenance() {
+    let Some(scene) = Scene::that_builds() else {
+        return;
+    };
+    scene.policy("reproduce = \"never\"");
+    let named = |slug: &str| {
+        scene.approved(slug, STEADY);
+        assert_eq!(scene.run("root", ["--batch"]).code(), 0);
+        let definition = scene.provenance(slug)["buildDefinition"].clone();
+        assert!(definition.is_object(), "{definition}");
+        definition["internalParameters"]["selfTest"].clone()
+    };
+    assert_eq!(named("before"), serde_json::Value::Null);
+    // Of what was run without filters nothing is kept.
+    let unfiltered = ["doctor", "--self-test", "--without-seccomp"];
+    scene.run("root", unfiltered);
+    assert_eq!(named("unfiltered"), serde_json::Value::Null);
+
+    scene.ok("root", ["doctor", "--self-test"]);
+    let report = std::fs::read(scene.state().join("self-test/root.json")).unwrap();
+    let digest = flareo::model::Digest::of(&report);
+    assert_eq!(
+        named("after")["digest"]["sha256"],
+        digest.hex().as_str(),
+        "{digest}"
+    );
+    // Who changes the report has none.
+    scene.write("state/self-test/root.json", &report[..report.len() - 2]);
+    assert_eq!(named("changed"), serde_json::Value::Null);
+}

@@ -182,7 +182,7 @@ pub struct Build {
     /// The context
     #[arg(default_value = ".")]
     pub context: PathBuf,
-    /// The Dockerfile [default: Dockerfile in the context]
+    /// The Dockerfile; FILE.dockerignore beside it goes before the context's own [default: Dockerfile in the context]
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Set a build argument
