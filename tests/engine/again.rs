@@ -25,7 +25,7 @@ impl Ground {
     }
 
     /// What only the second build knew is gone.
-    fn is_tidy(&self) {
+    pub fn is_tidy(&self) {
         let left = fs::read_dir(self.path().join("snapshots/tmp")).unwrap();
         let left: Vec<_> = left.map(|entry| entry.unwrap().path()).collect();
         assert_eq!(left, Vec::<std::path::PathBuf>::new());

@@ -126,6 +126,24 @@ for_everybody! {
         assert!(began.elapsed() < Duration::from_secs(10));
     };
 
+    cancelling_at_any_moment_is_no_failure: |ground| {
+        for wait in [0, 1, 2, 4, 8, 12, 16, 20, 30, 50] {
+            let ground = Ground::new();
+            let cancel = Cancel::default();
+            let later = cancel.clone();
+            let canceller = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(wait));
+                later.cancel();
+            });
+            let text = "FROM base\nRUN true\nRUN cp -a /bin /kept\nRUN sleep 60\n";
+            let error = ground.build_until(&ground.request(text, MemoryContext::default()), &cancel);
+            assert!(matches!(error, Err(BuildError::Cancelled)), "after {wait} ms: {error:?}");
+            canceller.join().unwrap();
+            ground.is_tidy();
+        }
+        ground.is_tidy();
+    };
+
     one_failing_stage_stops_the_others: |ground| {
         let text = "FROM base AS slow\nRUN sleep 60\nFROM base AS bad\nRUN sleep 1; exit 3\nFROM base\nCOPY --from=slow / /\nCOPY --from=bad / /\n";
         let began = Instant::now();

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::unpack_job::{REMOVE, Unpack};
 use super::{Scratch, Snapshots, UNPACK};
@@ -230,10 +231,15 @@ impl Snapshots {
             path: folder.to_owned(),
             read_only: false,
         }];
+        let refused = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let feed = Feed {
+                pipe: writer,
+                refused: &refused,
+            };
             let feeder = scope.spawn(move || {
                 let mut sink = TarSink {
-                    out: io::BufWriter::with_capacity(256 << 10, writer),
+                    out: io::BufWriter::with_capacity(256 << 10, feed),
                 };
                 let limit = watch.limits().layer_bytes;
                 let index = layer::read(
@@ -259,12 +265,12 @@ impl Snapshots {
             let fed = feeder
                 .join()
                 .unwrap_or_else(|_| Err(Fault::Host("the unpacker panicked".into())));
-            // A job that failed leaves the feeder with a broken pipe: the job's words say more.
             match (fed, done) {
                 (Ok(index), Ok(_)) => Ok(index),
-                (_, Err(error @ SandboxError::Job { .. })) => Err(fault(error)),
-                (Err(fault), _) => Err(fault),
+                // Who stopped first knows why: the other was left with a broken pipe, or half an archive.
+                (Err(first), _) if !refused.load(Ordering::Relaxed) => Err(first),
                 (_, Err(error)) => Err(fault(error)),
+                (Err(fault), Ok(_)) => Err(fault),
             }
         })
     }
@@ -310,6 +316,27 @@ pub fn fault(error: SandboxError) -> Fault {
     match error {
         SandboxError::Cancelled => Fault::Cancelled,
         error => Fault::Host(error.to_string()),
+    }
+}
+
+/// The way to the job, which remembers whether the job would take no more.
+struct Feed<'a> {
+    pipe: io::PipeWriter,
+    refused: &'a AtomicBool,
+}
+
+impl Write for Feed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.pipe.write(bytes);
+        let interrupted = |error: &io::Error| error.kind() == io::ErrorKind::Interrupted;
+        if written.as_ref().is_err_and(|error| !interrupted(error)) {
+            self.refused.store(true, Ordering::Relaxed);
+        }
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
