@@ -12,6 +12,7 @@ mod hostile;
 mod images;
 mod killed;
 mod licences;
+mod lint;
 mod matrix;
 mod sandbox;
 mod scan;

@@ -10,6 +10,7 @@
 mod assign;
 mod clauses;
 mod found;
+mod printed;
 mod read;
 mod redirect;
 mod unwrap;

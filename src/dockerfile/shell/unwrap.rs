@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::super::origin::Origin;
 use super::found::{COMMAND_COST, DEPTH, Found, WORD_COST};
+use super::printed::printed;
 use super::read;
-use super::word::printed;
 use super::wrappers::{SHELLS, WRAPPERS, Wrapper};
 use super::{Command, Input, Reading, Word};
 

@@ -3,8 +3,9 @@
 use super::super::expand;
 use super::super::origin::Origin;
 use super::found::WORD_COST;
+use super::printed::printed;
 use super::read::{Reader, Until};
-use super::{Word, file_name};
+use super::Word;
 
 /// Collects what one written word comes to: usually one word, several where an unquoted variable has blanks in it.
 #[derive(Debug)]
@@ -405,22 +406,5 @@ impl Reader<'_, '_, '_> {
             Some(text) => self.put(fields, &text, from, quoted),
             None => fields.unknown(self.since(start), from),
         }
-    }
-}
-
-/// What a command prints, where its arguments say it.
-pub(super) fn printed(command: &super::Command) -> Option<String> {
-    let words = command.arguments();
-    if !words.iter().all(|w| w.known && !w.pattern) || !command.redirects.is_empty() {
-        return None;
-    }
-    let texts: Vec<&str> = words.iter().map(|w| w.text.as_str()).collect();
-    match (command.name(), texts.as_slice()) {
-        ("echo", ["-n" | "-e" | "-ne" | "-en", rest @ ..] | rest) => Some(rest.join(" ")),
-        ("printf", ["%s" | "%b" | "%s\\n", rest @ ..]) => Some(rest.concat()),
-        ("printf", [format]) if !format.contains('%') => Some((*format).to_owned()),
-        ("which", [program]) => Some(file_name(program).to_owned()),
-        ("command", ["-v", program]) => Some((*program).to_owned()),
-        _ => None,
     }
 }

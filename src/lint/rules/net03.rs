@@ -43,7 +43,7 @@ impl Rule for Net03 {
     }
 }
 
-/// `python -m pip …` as `pip …`.
+/// `python -m pip …` as `pip …`, `python setup.py …` as `setup.py …`.
 fn as_module(command: &Command) -> Option<Command> {
     let name = command.name();
     if !name.starts_with("python") && !name.starts_with("pypy") {
@@ -57,6 +57,10 @@ fn as_module(command: &Command) -> Option<Command> {
     let mut module = command.clone();
     if let Some(at) = at {
         module.words = words.get(at + 1..)?.to_vec();
+        return Some(module);
+    }
+    if let Some(at) = words.iter().position(|w| w.text.ends_with("setup.py")) {
+        module.words = words.get(at..)?.to_vec();
         return Some(module);
     }
     let attached = words.iter().position(|w| w.text.starts_with("-m"))?;

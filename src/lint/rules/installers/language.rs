@@ -230,7 +230,26 @@ pub(in super::super) const LANGUAGE: &[Tool] = &[
         ..NONE
     },
     Tool {
-        names: "cpan cpanm cpm pecl pear luarocks opam cabal stack rebar3 pod nuget vcpkg conan playwright \
+        names: "cpan cpanm cpm",
+        fetching: Fetching::Always,
+        help: VENDOR_HELP,
+        ..NONE
+    },
+    Tool {
+        names: "deno",
+        fetching: Fetching::Only("cache install add upgrade update"),
+        offline: "--cached-only",
+        help: VENDOR_HELP,
+        ..NONE
+    },
+    Tool {
+        names: "setup.py",
+        fetching: Fetching::Only("install develop easy_install test"),
+        help: PYTHON_HELP,
+        ..NONE
+    },
+    Tool {
+        names: "pecl pear luarocks opam cabal stack rebar3 pod nuget vcpkg conan playwright \
             helm terraform ansible-galaxy pyenv rbenv asdf mise sdk ghcup elan juliaup",
         fetching: Fetching::Only(
             "install add update upgrade get init repo pull restore fetch download setup i use",
