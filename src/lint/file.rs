@@ -330,6 +330,7 @@ fn step(
     sink: &mut Sink<'_>,
 ) {
     let reading = reading(file, instruction, scope, effort);
+    copied(file, instruction, scope);
     let step = Step {
         file,
         stage: file.stages.len().saturating_sub(1),
@@ -340,6 +341,43 @@ fn step(
     for rule in RULES {
         sink.speak_for(*rule);
         rule.step(&step, sink);
+    }
+}
+
+/// Notes the files that a `COPY` or `ADD` makes of here-documents.
+fn copied(file: &File<'_>, instruction: &Instruction, scope: &scope::Stage) {
+    let (Kind::Copy {
+        sources,
+        destination,
+    }
+    | Kind::Add {
+        sources,
+        destination,
+    }) = &instruction.kind
+    else {
+        return;
+    };
+    let Ok(destination) = scope.word(destination) else {
+        return;
+    };
+    for source in sources {
+        let Source::Heredoc(index) = source else {
+            continue;
+        };
+        let Some(heredoc) = instruction.heredocs.get(*index) else {
+            continue;
+        };
+        let body = match heredoc.expand {
+            true => scope.body(&heredoc.body).ok(),
+            false => Some(heredoc.body.text.clone()),
+        };
+        let path = match destination.ends_with('/') {
+            true => format!("{destination}{}", heredoc.name),
+            false => destination.clone(),
+        };
+        if let Some(body) = body {
+            file.scripts.copied(&path, &body);
+        }
     }
 }
 

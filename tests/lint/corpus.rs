@@ -7,7 +7,7 @@
 //! | option | means |
 //! |---|---|
 //! | `finds: NET02 3, PIN01 1` | these rules speak of these lines, once each; nothing if there is no such option |
-//! | `file: a.txt = text` | the context has this file; `\\n` in the text is the end of a line |
+//! | `file: a.txt = text` | the context has this file; `\\n` in the text is the end of a line, `\\t` a tab |
 //! | `grant: example.com` | the network is granted to this host |
 //! | `weighs: warn` | this is how much each finding weighs, instead of the rule's own |
 
@@ -100,7 +100,8 @@ impl Case {
                 }
                 "file" => {
                     let (path, text) = value.split_once(" = ").expect(option);
-                    case.files.push((path.into(), text.replace("\\n", "\n")));
+                    let text = text.replace("\\n", "\n").replace("\\t", "\t");
+                    case.files.push((path.into(), text));
                 }
                 "grant" => case.grants.push(value.into()),
                 "weighs" => case.weighs = Some(value.into()),

@@ -138,6 +138,17 @@ impl Command {
         self.words.first().map_or("", |w| file_name(&w.text))
     }
 
+    /// What it prints, wherever that goes, where that stands in plain sight: `echo`, `printf`, a here-document.
+    pub fn prints(&self) -> Option<String> {
+        if matches!(self.name(), "cat" | "tee") {
+            return match &self.input {
+                Input::Text(text) if text.known => Some(text.text.clone()),
+                _ => None,
+            };
+        }
+        printed::printed(self)
+    }
+
     /// The words behind the program.
     pub fn arguments(&self) -> &[Word] {
         self.words.get(1..).unwrap_or(&[])
@@ -188,6 +199,8 @@ type Variables = HashMap<String, Option<String>>;
 pub struct Reading {
     /// Every command, those inside others behind them.
     pub commands: Vec<Command>,
+    /// Where files are run that were made in a way that can't be read.
+    pub unread: Vec<Range<usize>>,
     /// False if the text was nested too deep or the effort was spent: there may be commands that are not listed.
     pub complete: bool,
 }

@@ -6,10 +6,10 @@ use super::file_name;
 /// A conversion may come to this many bytes: no shorter text than what it is told about is made of a repetition.
 const LONGEST: usize = 64 << 10;
 
-/// What a command prints; none if that can't be told.
+/// What a command prints, wherever that goes; none if it can't be told.
 pub(super) fn printed(command: &Command) -> Option<String> {
     let words = command.arguments();
-    if !words.iter().all(|w| w.known && !w.pattern) || !command.redirects.is_empty() {
+    if !words.iter().all(|w| w.known && !w.pattern) {
         return None;
     }
     let texts: Vec<&str> = words.iter().map(|w| w.text.as_str()).collect();

@@ -7,7 +7,7 @@ use super::super::origin::Origin;
 use super::found::{COMMAND_COST, DEPTH, Found, WORD_COST};
 use super::printed::printed;
 use super::read;
-use super::wrappers::{SHELLS, WRAPPERS, Wrapper};
+use super::wrappers::{LOADER, SHELLS, WRAPPERS, Wrapper};
 use super::{Command, Input, Reading, Word};
 
 /// What a command runs in turn.
@@ -29,6 +29,7 @@ pub(super) fn all(mut found: Found<'_>) -> Reading {
     }
     Reading {
         commands,
+        unread: Vec::new(),
         complete: found.complete,
     }
 }
@@ -135,6 +136,9 @@ fn said(command: &Command) -> Option<Word> {
     {
         return Some(only.clone());
     }
+    if !command.redirects.is_empty() {
+        return None;
+    }
     let text = printed(command)?;
     let span = command.span();
     let mut word = Word::new(text, Origin::starting_at(span.start));
@@ -161,6 +165,15 @@ fn inner(command: &Command) -> Vec<Inner> {
                 .collect();
         }
         "find" => return find(arguments),
+        // What stands for a name is run under it.
+        "alias" => return behind(arguments, "="),
+        "git" => return behind(arguments, "!"),
+        "tar" | "gtar" | "bsdtar" => return tar(arguments),
+        _ if name.starts_with("ld-linux") || name.starts_with("ld-musl-") => {
+            let (at, assignments) = behind_options(words, &LOADER);
+            let program = words.get(at..).unwrap_or_default().to_vec();
+            return vec![Inner::Program(program, assignments)];
+        }
         "su" | "script" => return option_script(arguments, &["-c", "--command"]),
         "command"
             if arguments
@@ -296,6 +309,35 @@ fn option_script(words: &[Word], options: &[&str]) -> Vec<Inner> {
         }
     }
     Vec::new()
+}
+
+/// What stands behind `mark` in each word that holds one.
+fn behind(words: &[Word], mark: &str) -> Vec<Inner> {
+    let scripts = words.iter().filter_map(|word| {
+        let at = word.text.find(mark)? + mark.len();
+        Some(Inner::Script(part(word, at..word.text.len())))
+    });
+    scripts.collect()
+}
+
+/// The programs that tar is told to run.
+fn tar(words: &[Word]) -> Vec<Inner> {
+    let mut inner = option_script(words, &["--to-command"]);
+    let programs = [
+        "-I",
+        "--use-compress-program",
+        "--rsh-command",
+        "--info-script",
+    ];
+    inner.extend(option_script(words, &programs));
+    inner.extend(option_script(words, &["-F", "--new-volume-script"]));
+    let actions = words
+        .iter()
+        .filter(|w| w.text.starts_with("--checkpoint-action"));
+    for action in actions {
+        inner.extend(behind(std::slice::from_ref(action), "exec="));
+    }
+    inner
 }
 
 /// `env -S 'command line'`.

@@ -2,10 +2,10 @@
 
 use super::super::expand;
 use super::super::origin::Origin;
+use super::Word;
 use super::found::WORD_COST;
 use super::printed::printed;
 use super::read::{Reader, Until};
-use super::Word;
 
 /// Collects what one written word comes to: usually one word, several where an unquoted variable has blanks in it.
 #[derive(Debug)]
@@ -232,7 +232,19 @@ impl Reader<'_, '_, '_> {
     fn put(&mut self, fields: &mut Fields, value: &str, from: usize, quoted: bool) {
         // Each blank may begin another word.
         let words = value.bytes().filter(u8::is_ascii_whitespace).count();
-        if self.found.spend(value.len() * 4 + words * WORD_COST) {
+        if !self.found.spend(value.len() * 4 + words * WORD_COST) {
+            return;
+        }
+        // Where the script has said what else parts words, it can't be told by blanks.
+        let parted = self.found.variables.get("IFS").is_some_and(|parts| {
+            let parts = parts.as_deref();
+            parts.is_none_or(|parts| {
+                value.contains(|c: char| !c.is_whitespace() && parts.contains(c))
+            })
+        });
+        if parted && !quoted {
+            fields.unknown(value, from);
+        } else {
             fields.value(value, from, quoted);
         }
     }
@@ -399,7 +411,7 @@ impl Reader<'_, '_, '_> {
     fn substituted(&mut self, fields: &mut Fields, before: usize, start: usize, quoted: bool) {
         let from = self.place_of(start);
         let printed = match &self.found.commands[before.min(self.found.commands.len())..] {
-            [only] => printed(only),
+            [only] if only.redirects.is_empty() => printed(only),
             _ => None,
         };
         match printed {

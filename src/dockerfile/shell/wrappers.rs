@@ -152,3 +152,16 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
 pub(super) const SHELLS: [&str; 9] = [
     "sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "rbash", "yash",
 ];
+
+/// The dynamic loader, called as a program.
+pub(super) const LOADER: Wrapper = valued(
+    &[],
+    &[
+        "--library-path",
+        "--preload",
+        "--audit",
+        "--argv0",
+        "--inhibit-rpath",
+        "--glibc-hwcaps-prepend",
+    ],
+);

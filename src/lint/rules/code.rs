@@ -155,9 +155,48 @@ const LANGUAGES: &[Language] = &[
 
 /// What in a command's own program reaches for the network.
 pub(super) fn reaches(command: &Command) -> Option<&'static str> {
+    let language = language(command)?;
+    programs(command, language).into_iter().find_map(|program| {
+        let addresses = address::addresses(program);
+        if !addresses.is_empty() && addresses.iter().all(|a| address::is_local(a)) {
+            return None;
+        }
+        language
+            .marks
+            .iter()
+            .copied()
+            .find(|mark| program.contains(mark))
+    })
+}
+
+/// What in a command's own program runs a text that the program makes.
+pub(super) fn hides(command: &Command) -> Option<&'static str> {
+    const RUNS: [&str; 6] = ["exec(", "eval(", "eval ", "Function(", "compile(", "loads("];
+    const MAKES: [&str; 9] = [
+        "base64",
+        "b64decode",
+        "atob(",
+        "fromhex",
+        "unhex",
+        "decode(",
+        "decompress",
+        "chr(",
+        "pack(",
+    ];
+    let programs = programs(command, language(command)?);
+    let has = |program: &str, marks: &[&str]| marks.iter().any(|mark| program.contains(mark));
+    let hides = programs.iter().any(|p| has(p, &RUNS) && has(p, &MAKES));
+    hides.then_some("this program runs a text that it makes of other bytes")
+}
+
+fn language(command: &Command) -> Option<&'static Language> {
     let name = command.name();
     let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let language = LANGUAGES.iter().find(|l| l.names.contains(&plain))?;
+    LANGUAGES.iter().find(|l| l.names.contains(&plain))
+}
+
+/// The programs that a command is given: behind its options, or through its standard input.
+fn programs<'c>(command: &'c Command, language: &Language) -> Vec<&'c str> {
     let mut programs: Vec<&str> = Vec::new();
     let words = command.arguments();
     for (index, word) in words.iter().enumerate() {
@@ -185,15 +224,5 @@ pub(super) fn reaches(command: &Command) -> Option<&'static str> {
     {
         programs.push(text.text.as_str());
     }
-    programs.into_iter().find_map(|program| {
-        let addresses = address::addresses(program);
-        if !addresses.is_empty() && addresses.iter().all(|a| address::is_local(a)) {
-            return None;
-        }
-        language
-            .marks
-            .iter()
-            .copied()
-            .find(|mark| program.contains(mark))
-    })
+    programs
 }

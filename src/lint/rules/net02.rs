@@ -56,7 +56,7 @@ impl Rule for Net02 {
 }
 
 /// How a command reaches for the network, in words.
-fn reaches(command: &Command) -> Option<String> {
+pub(super) fn reaches(command: &Command) -> Option<String> {
     let name = command.name();
     let words = command.arguments();
     let asks_version = words

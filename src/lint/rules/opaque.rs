@@ -1,6 +1,7 @@
 //! OPAQUE: a command that reading can't decide.
 
-use crate::dockerfile::shell::{Command, Input};
+use super::{code, installers, net02};
+use crate::dockerfile::shell::{self, Command, Input};
 use crate::lint::rule::{Rule, Sink, Step};
 use crate::model::Severity;
 
@@ -33,6 +34,14 @@ impl Rule for Opaque {
                 );
             }
         }
+        for place in step.reading.iter().flat_map(|r| &r.unread) {
+            let span = sink.span(place.clone());
+            sink.report(
+                span,
+                "this runs a file that can't be read to its end, or that an earlier command makes in a way that can't be told",
+                "Put the script into the context as it is, so that a reviewer can read it.",
+            );
+        }
         if step.reading.is_some_and(|r| !r.complete) {
             // What was not read could be anything.
             sink.report_as(
@@ -56,7 +65,14 @@ fn opaque(command: &Command) -> Option<&'static str> {
     }
     let reads = matches!(command.input, Input::Pipe)
         || matches!(&command.input, Input::Text(word) if !word.known);
+    if let Some(hiding) = code::hides(command) {
+        return Some(hiding);
+    }
     match command.name() {
+        "cp" | "ln" | "mv" | "install" if disguises(command) => {
+            Some("this puts a program that fetches under another name")
+        }
+        "sed" | "gsed" if runs_commands(command) => Some("sed runs commands by this script"),
         "eval" if command.arguments().iter().any(|w| !w.known) => {
             Some("eval runs a text that can't be told by reading")
         }
@@ -65,6 +81,55 @@ fn opaque(command: &Command) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// Whether a program that fetches is put elsewhere: from then on it has a name that says nothing.
+fn disguises(command: &Command) -> bool {
+    let operands = command
+        .arguments()
+        .iter()
+        .filter(|w| !w.text.starts_with('-'));
+    let programs = operands.filter_map(|word| word.text.rsplit_once('/'));
+    programs
+        .filter(|(folder, _)| folder.ends_with("bin"))
+        .any(|(_, name)| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
+            name.chars().all(plain) && {
+                let called = shell::commands(&format!("{name} install https://host.example/x"));
+                called.iter().any(fetches)
+            }
+        })
+}
+
+fn fetches(command: &Command) -> bool {
+    let name = command.name();
+    net02::reaches(command).is_some()
+        || installers::tool(installers::SYSTEM, name).is_some()
+        || installers::tool(installers::LANGUAGE, name).is_some()
+}
+
+/// Whether a script of sed's has the command `e`, or the flag of that name.
+fn runs_commands(command: &Command) -> bool {
+    let scripts = command
+        .arguments()
+        .iter()
+        .filter(|w| !w.text.starts_with('-'));
+    scripts.take(1).any(|word| {
+        word.text.split([';', '\n', '{', '}']).any(|part| {
+            let part = part.trim_start_matches(|c: char| c.is_ascii_digit() || "$,!~ ".contains(c));
+            part == "e" || part.starts_with("e ") || (part.starts_with('s') && flagged(part))
+        })
+    })
+}
+
+/// Whether `s/a/b/flags` has the flag `e`.
+fn flagged(part: &str) -> bool {
+    let Some(mark) = part.chars().nth(1).filter(|c| c.is_ascii_punctuation()) else {
+        return false;
+    };
+    let fields: Vec<&str> = part.split(mark).collect();
+    matches!(fields.as_slice(), [_, _, .., flags] if fields.len() >= 4
+        && flags.contains('e') && flags.chars().all(|c| "egpiIm0123456789".contains(c)))
 }
 
 fn is_interpreter(name: &str) -> bool {

@@ -1,7 +1,12 @@
-//! Scripts of the context that a `RUN` calls: found by their name, read as if they stood in the `RUN`.
+//! Scripts that a `RUN` calls: found by their name, read as if they stood in the `RUN`. Those of the context, those that
+//! the build itself writes, and what `make` and `npm run` find in theirs.
 //!
 //! Where a script ends up in the image is decided by `COPY`, `WORKDIR` and what else runs; here its name is enough. A
 //! script that is not found this way is left to the sandbox.
+
+mod made;
+mod make;
+mod npm;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,6 +15,7 @@ use std::rc::Rc;
 use crate::dockerfile::origin::Origin;
 use crate::dockerfile::shell::{self, Command, Effort, Input, Lookup, Reading, Word};
 use crate::model::context::{ContextSource, EntryKind};
+use made::Made;
 
 /// The longest script that is read.
 const LONGEST: u64 = 1 << 20;
@@ -20,17 +26,29 @@ const NAMESAKES: usize = 4;
 /// How deep scripts that call scripts are followed.
 const DEPTH: usize = 6;
 
-/// The scripts of a context.
+/// The scripts of a context, and those that the build makes.
 pub(super) struct Scripts<'c> {
     context: Option<&'c dyn ContextSource>,
     by_name: HashMap<&'c str, Vec<usize>>,
     read: RefCell<Read>,
+    made: RefCell<Made>,
 }
 
 #[derive(Default)]
 struct Read {
     texts: HashMap<usize, Option<Rc<str>>>,
     bytes: usize,
+}
+
+/// What a command runs beside itself.
+struct Reached<'w> {
+    /// What it is called, for people.
+    path: String,
+    /// None if it can't be read.
+    text: Option<Rc<str>>,
+    call: Call<'w>,
+    /// Whether the text is all of it.
+    complete: bool,
 }
 
 impl<'c> Scripts<'c> {
@@ -45,40 +63,150 @@ impl<'c> Scripts<'c> {
             context,
             by_name,
             read: RefCell::default(),
+            made: RefCell::default(),
         }
+    }
+
+    /// Notes a file that `COPY` makes of a here-document.
+    pub(super) fn copied(&self, path: &str, text: &str) {
+        self.made.borrow_mut().note(path, Some(text), false);
     }
 
     /// Adds the commands of every script that `reading` calls.
     pub(super) fn follow(&self, reading: &mut Reading, lookup: &Lookup<'_>, effort: &mut Effort) {
-        if self.by_name.is_empty() {
-            return;
-        }
         let mut level = 0..reading.commands.len();
-        let mut seen: Vec<usize> = Vec::new();
+        let mut seen: Vec<(String, Option<Rc<str>>)> = Vec::new();
         for _ in 0..DEPTH {
             let mut found = Vec::new();
             for command in &reading.commands[level.clone()] {
-                let Some(call) = call(command) else { continue };
-                for (index, path, text) in self.named(&call.path.text) {
-                    if seen.contains(&index) {
+                self.made.borrow_mut().written_by(command);
+                for reached in self.reached(command) {
+                    let key = (reached.path.clone(), reached.text.clone());
+                    if seen.contains(&key) {
                         continue;
                     }
-                    seen.push(index);
-                    let inner = call.read(&text, lookup, effort);
+                    seen.push(key);
+                    let span = &reached.call.path.span;
+                    if reached.text.is_none() || !reached.complete {
+                        reading.unread.push(span.clone());
+                    }
+                    let Some(text) = reached.text else { continue };
+                    let inner = reached.call.read(&text, lookup, effort);
                     reading.complete &= inner.complete;
                     for mut inner in inner.commands {
-                        inner.stand_in(path, call.path.span.clone());
+                        inner.stand_in(&reached.path, span.clone());
                         found.push(inner);
                     }
                 }
+            }
+            if found.is_empty() {
+                return;
             }
             level = reading.commands.len()..reading.commands.len() + found.len();
             reading.commands.extend(found);
         }
     }
 
-    /// The scripts that a path may mean: the one at that path, or those of that name.
-    fn named(&self, path: &str) -> Vec<(usize, &'c str, Rc<str>)> {
+    /// What a command runs that stands elsewhere.
+    fn reached<'w>(&self, command: &'w Command) -> Vec<Reached<'w>> {
+        let Some(first) = command.words.first() else {
+            return Vec::new();
+        };
+        let by = |call: Call<'w>, files: Vec<(String, Option<Rc<str>>)>| {
+            let files = files.into_iter().map(move |(path, text)| Reached {
+                path,
+                text,
+                call,
+                complete: true,
+            });
+            files.collect::<Vec<_>>()
+        };
+        if let Some(call) = call(command) {
+            let mut all = by(call, self.made.borrow().named(&call.path.text));
+            all.extend(by(call, self.named(&call.path.text)));
+            return all;
+        }
+        let call = Call {
+            path: first,
+            interpreter: None,
+        };
+        match command.name() {
+            "make" | "gmake" => self.recipes(command, call),
+            "npm" | "yarn" | "pnpm" => self.lifecycle(command, call),
+            name if first.known => by(call, self.made.borrow().program(name)),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What `make` runs.
+    fn recipes<'w>(&self, command: &'w Command, call: Call<'w>) -> Vec<Reached<'w>> {
+        let mut files = Vec::new();
+        let mut asked = Vec::new();
+        let mut given = Vec::new();
+        let mut words = command.arguments().iter().map(|word| word.text.as_str());
+        while let Some(word) = words.next() {
+            match word {
+                "-f" | "--file" | "--makefile" => files.extend(words.next()),
+                "-C" | "--directory" | "-I" | "-o" | "-W" => {
+                    words.next();
+                }
+                _ if word.starts_with("--file=") => files.extend(word.strip_prefix("--file=")),
+                _ if word.starts_with('-') || word.bytes().all(|b| b.is_ascii_digit()) => {}
+                _ => match word.split_once('=') {
+                    Some(pair) => given.push(pair),
+                    None => asked.push(word),
+                },
+            }
+        }
+        let mut texts: Vec<(String, Option<Rc<str>>)> = Vec::new();
+        if files == ["-"] {
+            if let Input::Text(text) = &command.input {
+                texts.push(("Makefile".into(), Some(text.text.as_str().into())));
+            }
+        } else if files.is_empty() {
+            let names = ["GNUmakefile", "makefile", "Makefile"];
+            texts.extend(names.iter().flat_map(|name| self.named(name)));
+        } else {
+            texts.extend(files.iter().flat_map(|name| self.named(name)));
+        }
+        let texts = texts.into_iter().map(|(path, text)| {
+            let read = text.map(|text| make::recipes(&text, &asked, &given));
+            Reached {
+                path,
+                complete: read.as_ref().is_some_and(|read| read.complete),
+                text: read.map(|read| read.script.into()),
+                call,
+            }
+        });
+        texts.collect()
+    }
+
+    /// What npm and its kin run of a package's scripts.
+    fn lifecycle<'w>(&self, command: &'w Command, call: Call<'w>) -> Vec<Reached<'w>> {
+        let arguments: Vec<&str> = command
+            .arguments()
+            .iter()
+            .map(|w| w.text.as_str())
+            .collect();
+        let asked = npm::asked(command.name(), &arguments);
+        if asked.is_empty() {
+            return Vec::new();
+        }
+        let packages = self.named("package.json").into_iter();
+        let read = packages.map(|(path, text)| {
+            let text = text.and_then(|text| npm::scripts(&text, &asked));
+            Reached {
+                path,
+                text: text.map(Rc::from),
+                call,
+                complete: true,
+            }
+        });
+        read.collect()
+    }
+
+    /// The files of the context that a path may mean: the one at that path, or those of that name.
+    fn named(&self, path: &str) -> Vec<(String, Option<Rc<str>>)> {
         let Some(context) = self.context else {
             return Vec::new();
         };
@@ -95,7 +223,10 @@ impl<'c> Scripts<'c> {
         chosen
             .iter()
             .take(NAMESAKES)
-            .filter_map(|index| Some((*index, at(index), self.text(context, *index)?)))
+            .filter_map(|index| {
+                let text = self.text(context, *index)?;
+                Some((at(index).to_owned(), Some(text)))
+            })
             .collect()
     }
 
@@ -122,6 +253,7 @@ fn last(path: &str) -> &str {
 }
 
 /// A script that a command calls.
+#[derive(Clone, Copy)]
 struct Call<'w> {
     path: &'w Word,
     /// What reads it; `None` if its first line says that.
