@@ -124,7 +124,7 @@ fn runs_commands(command: &Command) -> bool {
 
 /// Whether `s/a/b/flags` has the flag `e`.
 fn flagged(part: &str) -> bool {
-    let Some(mark) = part.chars().nth(1).filter(|c| c.is_ascii_punctuation()) else {
+    let Some(mark) = part.chars().nth(1).filter(char::is_ascii_punctuation) else {
         return false;
     };
     let fields: Vec<&str> = part.split(mark).collect();

@@ -9,10 +9,13 @@ use crate::dockerfile::shell::{Command, Input};
 /// Bytes that are remembered of what one file writes, all in all.
 const MOST: usize = 4 << 20;
 
-/// What was written, by the last part of its path: the whole path, and the text where it could be read.
+/// A file: its whole path, and its text where it could be read.
+pub(super) type File = (String, Option<Rc<str>>);
+
+/// What was written, by the last part of its path.
 #[derive(Debug, Default)]
 pub(super) struct Made {
-    files: HashMap<String, Vec<(String, Option<Rc<str>>)>>,
+    files: HashMap<String, Vec<File>>,
     bytes: usize,
 }
 
@@ -63,7 +66,7 @@ impl Made {
     }
 
     /// The files that a path may mean: the one at that path, or those of that name.
-    pub(super) fn named(&self, path: &str) -> Vec<(String, Option<Rc<str>>)> {
+    pub(super) fn named(&self, path: &str) -> Vec<File> {
         let all = self
             .files
             .get(super::last(path))
@@ -81,7 +84,7 @@ impl Made {
     }
 
     /// The files that a program without a path may be: one of that name in a folder of programs.
-    pub(super) fn program(&self, name: &str) -> Vec<(String, Option<Rc<str>>)> {
+    pub(super) fn program(&self, name: &str) -> Vec<File> {
         let mut all = self.named(name);
         all.retain(|(path, _)| {
             path.rsplit_once('/')

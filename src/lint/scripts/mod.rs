@@ -15,7 +15,7 @@ use std::rc::Rc;
 use crate::dockerfile::origin::Origin;
 use crate::dockerfile::shell::{self, Command, Effort, Input, Lookup, Reading, Word};
 use crate::model::context::{ContextSource, EntryKind};
-use made::Made;
+use made::{File, Made};
 
 /// The longest script that is read.
 const LONGEST: u64 = 1 << 20;
@@ -75,7 +75,7 @@ impl<'c> Scripts<'c> {
     /// Adds the commands of every script that `reading` calls.
     pub(super) fn follow(&self, reading: &mut Reading, lookup: &Lookup<'_>, effort: &mut Effort) {
         let mut level = 0..reading.commands.len();
-        let mut seen: Vec<(String, Option<Rc<str>>)> = Vec::new();
+        let mut seen: Vec<File> = Vec::new();
         for _ in 0..DEPTH {
             let mut found = Vec::new();
             for command in &reading.commands[level.clone()] {
@@ -112,7 +112,7 @@ impl<'c> Scripts<'c> {
         let Some(first) = command.words.first() else {
             return Vec::new();
         };
-        let by = |call: Call<'w>, files: Vec<(String, Option<Rc<str>>)>| {
+        let by = |call: Call<'w>, files: Vec<File>| {
             let files = files.into_iter().map(move |(path, text)| Reached {
                 path,
                 text,
@@ -158,7 +158,7 @@ impl<'c> Scripts<'c> {
                 },
             }
         }
-        let mut texts: Vec<(String, Option<Rc<str>>)> = Vec::new();
+        let mut texts: Vec<File> = Vec::new();
         if files == ["-"] {
             if let Input::Text(text) = &command.input {
                 texts.push(("Makefile".into(), Some(text.text.as_str().into())));
@@ -206,7 +206,7 @@ impl<'c> Scripts<'c> {
     }
 
     /// The files of the context that a path may mean: the one at that path, or those of that name.
-    fn named(&self, path: &str) -> Vec<(String, Option<Rc<str>>)> {
+    fn named(&self, path: &str) -> Vec<File> {
         let Some(context) = self.context else {
             return Vec::new();
         };
