@@ -49,6 +49,8 @@ pub enum Format {
     Human,
     /// JSON, or JSON Lines where it streams
     Json,
+    /// SARIF 2.1.0: `lint` only
+    Sarif,
 }
 
 /// Whether to colour.
@@ -174,6 +176,12 @@ pub struct Lint {
     /// Dockerfiles or folders that hold one
     #[arg(default_value = ".")]
     pub paths: Vec<PathBuf>,
+    /// Print the patches of what is found as one diff, for `git apply`
+    #[arg(long, conflicts_with = "fix")]
+    pub diff: bool,
+    /// Write the patches of what is found
+    #[arg(long)]
+    pub fix: bool,
 }
 
 /// `flareo build`

@@ -70,6 +70,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteError> {
+    if output.sarif() && !matches!(arguments.command, Some(Command::Lint(_))) {
+        return Err(SiteError::usage("--format sarif is for `flareo lint`"));
+    }
     // What needs no state folder comes first: it must work where there is none.
     match &arguments.command {
         Some(Command::Help { topic }) => return help::run(topic.as_deref(), output),

@@ -60,6 +60,11 @@ impl Output {
         self.format == Format::Json
     }
 
+    /// Whether SARIF was asked for.
+    pub fn sarif(&self) -> bool {
+        self.format == Format::Sarif
+    }
+
     /// Whether colours are written.
     pub fn colour(&self) -> bool {
         self.colour
@@ -91,6 +96,23 @@ impl Output {
             // The first one says it.
             let _ = self.lost.set(error);
         }
+    }
+
+    /// Writes lines whose every byte counts. Only on a terminal are they made harmless.
+    pub fn exactly(&self, text: &str) {
+        if !io::stdout().is_terminal() {
+            return self.say(text);
+        }
+        for line in text.split('\n') {
+            self.say(&sanitise(line));
+        }
+    }
+
+    /// Writes a line to standard error: what goes with an answer that a program reads.
+    #[allow(clippy::unused_self, reason = "the one place that writes")]
+    pub fn beside(&self, text: &str) {
+        // Nobody to tell if this can't be written either.
+        let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
     /// Why a part of the answer could not be written, if so: whoever keeps it must not take it for whole.

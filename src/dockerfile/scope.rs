@@ -25,7 +25,7 @@
 //! `ENV` always wins over `ARG`. What is expanded is charged to one budget for the whole file, so that a file whose
 //! variables double with every line is refused instead of filling the memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -254,6 +254,8 @@ pub struct Stage {
     global: Arc<Shared>,
     env: Variables,
     args: Variables,
+    /// Every name that `ARG` declares, also without a value.
+    declared: HashSet<String>,
 }
 
 impl Stage {
@@ -263,6 +265,7 @@ impl Stage {
             global: Arc::clone(&global.shared),
             env: Variables::default(),
             args: Variables::default(),
+            declared: HashSet::new(),
         };
         for (name, value) in environment {
             stage.env.set(name, value);
@@ -275,7 +278,7 @@ impl Stage {
     /// # Errors
     /// If the file's variables are too many by now. `from` is the word that names the stage.
     pub fn child(&self, from: &Word) -> Result<Self, ScopeError> {
-        let variables = (self.env.pairs.len() + self.args.pairs.len()) * 128;
+        let variables = (self.env.pairs.len() + self.args.pairs.len() + self.declared.len()) * 128;
         self.global
             .charge(self.env.bytes + self.args.bytes + variables, from)?;
         Ok(self.clone())
@@ -284,6 +287,16 @@ impl Stage {
     /// A variable's value: `ENV` first, then `ARG`.
     pub fn lookup(&self, name: &str) -> Option<&str> {
         self.env.get(name).or_else(|| self.args.get(name))
+    }
+
+    /// Whether `ARG` declares the variable in this stage, with or without a value.
+    pub fn is_declared(&self, name: &str) -> bool {
+        self.declared.contains(name)
+    }
+
+    /// Whether the variable has a value before the first `FROM`.
+    pub fn is_global(&self, name: &str) -> bool {
+        self.global.args.contains_key(name)
     }
 
     /// Takes what an instruction says about variables: `ARG` and `ENV`. Others change nothing.
@@ -325,6 +338,7 @@ impl Stage {
             (None, Some(default)) => Some(self.word(default)?),
             (None, None) => self.global.args.get(&name).cloned(),
         };
+        self.declared.insert(name.clone());
         if let Some(value) = &value {
             self.args.set(name.clone(), value.clone());
         }

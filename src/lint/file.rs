@@ -6,8 +6,10 @@ use super::report::Report;
 use super::rule::{Sink, Step};
 use super::rules::RULES;
 use super::scripts::Scripts;
-use super::{BaseFacts, Subject};
-use crate::dockerfile::ast::{Command, Dockerfile, Instruction, Kind, Source, Word};
+use super::stage::{self, StageFacts};
+use super::surroundings::Surroundings;
+use super::{Subject, triggers, words};
+use crate::dockerfile::ast::{Dockerfile, Instruction, Kind, Source, Word};
 use crate::dockerfile::origin::Origin;
 use crate::dockerfile::place::Places;
 use crate::dockerfile::run::{self, Program};
@@ -15,49 +17,7 @@ use crate::dockerfile::scope::{self, ScopeError};
 use crate::dockerfile::shell::{self, Effort, Input, Reading};
 use crate::dockerfile::stages::StageNames;
 use crate::dockerfile::{ParseError, parse};
-use crate::model::finding::Span;
-use crate::model::{Finding, Reference, Severity};
-
-/// What a stage stands on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Base {
-    /// Nothing.
-    Scratch,
-    /// An earlier stage.
-    Stage(usize),
-    /// An image, and how its name is written once variables are put in.
-    Image(Reference, String),
-    /// A name that is no image reference.
-    Invalid(String),
-    /// A name that can't be told.
-    Unknown(ScopeError),
-}
-
-/// Whether something is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
-    Yes,
-    No,
-    /// It depends on a base that is not in the cache.
-    Unknown,
-}
-
-/// What is known of a stage at its end.
-#[derive(Debug, Clone)]
-pub(super) struct StageFacts {
-    pub(super) base: Base,
-    /// Where the base stands in the `FROM` line.
-    pub(super) base_span: Span,
-    pub(super) entrypoint: Known,
-    pub(super) cmd: Known,
-    /// Whether this stage itself has set the command.
-    cmd_here: bool,
-    /// The user; `None` if only the base, which is not in the cache, knows it.
-    pub(super) user: Option<String>,
-    /// Where the user was set in this file.
-    pub(super) user_span: Option<Span>,
-    shell: Vec<String>,
-}
+use crate::model::{Finding, Severity};
 
 /// A file, as rules see it. While the walk is under way, `stages` ends with the stage that it is in.
 pub struct File<'a> {
@@ -65,11 +25,39 @@ pub struct File<'a> {
     pub(super) dockerfile: &'a Dockerfile,
     pub(super) names: StageNames,
     pub(super) stages: Vec<StageFacts>,
-    scripts: Scripts<'a>,
+    pub(super) scripts: Scripts<'a>,
+    pub(super) around: Surroundings<'a>,
 }
 
-/// The shell of an image that sets none.
-const SHELL: [&str; 2] = ["/bin/sh", "-c"];
+impl File<'_> {
+    /// The ignore file's name and text, if there is one.
+    pub(super) fn ignore_file(&self) -> Option<&(String, String)> {
+        self.around.ignore_file()
+    }
+
+    /// Whether the ignore file leaves everything out but what it names.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.around.is_narrow()
+    }
+
+    /// Whether a `COPY` or `ADD` names `path` or what lies below it.
+    pub(super) fn copies(&self, path: &str) -> bool {
+        let sources = |instruction: &'_ Instruction| match &instruction.kind {
+            Kind::Copy { sources, .. } | Kind::Add { sources, .. } => {
+                sources.iter().any(|source| match source {
+                    Source::Path(word) => {
+                        let word = word.text.trim_start_matches("./").trim_start_matches('/');
+                        word.strip_prefix(path)
+                            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                    }
+                    Source::Heredoc(_) => false,
+                })
+            }
+            _ => false,
+        };
+        self.dockerfile.instructions.iter().any(sources)
+    }
+}
 
 pub(super) fn check(subject: &Subject<'_>) -> Report {
     let dockerfile = match parse(subject.text) {
@@ -86,6 +74,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Report {
                 names: StageNames::of(&dockerfile),
                 stages: Vec::new(),
                 scripts: Scripts::of(subject.context),
+                around: Surroundings::of(subject.context, subject.name),
             };
             walk(file, &global, &mut sink);
         }
@@ -140,7 +129,8 @@ fn walk(mut file: File<'_>, global: &scope::Global, sink: &mut Sink<'_>) {
         let Kind::From { image, .. } = &from.kind else {
             continue;
         };
-        let (facts, environment) = open(&file, global, image, bases[stage.index]);
+        let (facts, brought) = stage::open(&file, global, image, bases[stage.index]);
+        let environment = brought.iter().flat_map(|b| b.environment.iter().cloned());
         let parent = bases[stage.index].and_then(|i| scopes.get(i)?.as_ref());
         let scope = match parent.map(|p| p.child(image)) {
             None => Ok(scope::Stage::new(global, environment)),
@@ -154,20 +144,33 @@ fn walk(mut file: File<'_>, global: &scope::Global, sink: &mut Sink<'_>) {
             }
         };
         file.stages.push(facts);
-        step(&file, from, &scope, &mut effort, sink);
+        step(&file, stage.index, from, &scope, &mut effort, sink);
+        if let Some(brought) = brought.filter(|b| !b.onbuild.is_empty()) {
+            triggers::expand(
+                &mut file,
+                stage.index,
+                &brought,
+                &mut scope,
+                &mut effort,
+                sink,
+            );
+        }
         for instruction in rest {
-            if let Err(error) = expands(&scope, instruction) {
+            if let Err(error) = words::expands(&scope, instruction) {
                 malformed(sink, &error);
             }
             let seen = match &instruction.kind {
                 Kind::Onbuild(inner) => inner,
                 _ => instruction,
             };
-            step(&file, seen, &scope, &mut effort, sink);
+            step(&file, stage.index, seen, &scope, &mut effort, sink);
             // A failure has been reported above.
             let _ = scope.apply(instruction);
             if let Some(facts) = file.stages.last_mut() {
-                note(facts, instruction, &scope);
+                stage::note(facts, instruction, &scope);
+                facts.bytes = facts
+                    .bytes
+                    .saturating_add(brings(&file.around, instruction, &scope));
             }
         }
         scopes.push(needed.contains(&stage.index).then_some(scope));
@@ -187,143 +190,10 @@ fn base_stage(file: &File<'_>, global: &scope::Global, index: usize) -> Option<u
     file.names.base(&global.image(image).ok()?, index)
 }
 
-/// What is known of a stage at its beginning, and the environment that its base brings.
-fn open(
-    file: &File<'_>,
-    global: &scope::Global,
-    image: &Word,
-    stage: Option<usize>,
-) -> (StageFacts, Vec<(String, String)>) {
-    let base = match global.image(image) {
-        Err(error) => Base::Unknown(error),
-        Ok(name) => match (stage, name.parse::<Reference>()) {
-            (Some(index), _) => Base::Stage(index),
-            (None, _) if name == "scratch" => Base::Scratch,
-            (None, Ok(reference)) => Base::Image(reference, name),
-            (None, Err(_)) => Base::Invalid(name),
-        },
-    };
-    let mut facts = StageFacts {
-        base_span: image.span,
-        entrypoint: Known::Unknown,
-        cmd: Known::Unknown,
-        cmd_here: false,
-        user: None,
-        user_span: None,
-        shell: SHELL.map(str::to_owned).to_vec(),
-        base,
-    };
-    let brought = match &facts.base {
-        Base::Scratch => Some(BaseFacts::default()),
-        Base::Image(reference, _) => (file.subject.base)(reference),
-        Base::Stage(index) => {
-            if let Some(parent) = file.stages.get(*index) {
-                facts = StageFacts {
-                    base: facts.base,
-                    base_span: facts.base_span,
-                    cmd_here: false,
-                    user_span: None,
-                    ..parent.clone()
-                };
-            }
-            return (facts, Vec::new());
-        }
-        Base::Invalid(_) | Base::Unknown(_) => None,
-    };
-    let Some(brought) = brought else {
-        return (facts, Vec::new());
-    };
-    let known = |there| if there { Known::Yes } else { Known::No };
-    facts.entrypoint = known(brought.entrypoint);
-    facts.cmd = known(brought.cmd);
-    facts.user = Some(brought.user);
-    facts.shell = brought.shell.unwrap_or(facts.shell);
-    (facts, brought.environment)
-}
-
-/// Notes what an instruction changes about the image's configuration.
-fn note(facts: &mut StageFacts, instruction: &Instruction, scope: &scope::Stage) {
-    let there = |command: &Command| match command {
-        Command::Exec(words) if words.is_empty() => Known::No,
-        _ => Known::Yes,
-    };
-    match &instruction.kind {
-        Kind::Entrypoint(command) => {
-            facts.entrypoint = there(command);
-            // An inherited command belongs to the inherited entry point.
-            if !facts.cmd_here {
-                facts.cmd = Known::No;
-            }
-        }
-        Kind::Cmd(command) => {
-            facts.cmd = there(command);
-            facts.cmd_here = true;
-        }
-        Kind::User(user) => {
-            facts.user = scope.word(user).ok();
-            facts.user_span = Some(user.span);
-        }
-        Kind::Shell(words) => facts.shell = words.iter().map(|w| w.text.clone()).collect(),
-        _ => {}
-    }
-}
-
-/// Whether all words of an instruction that the build would expand can be expanded.
-fn expands(scope: &scope::Stage, instruction: &Instruction) -> Result<(), ScopeError> {
-    let each = |words: &[Word]| words.iter().try_for_each(|w| scope.word(w).map(drop));
-    match &instruction.kind {
-        Kind::Copy {
-            sources,
-            destination,
-        }
-        | Kind::Add {
-            sources,
-            destination,
-        } => {
-            for source in sources {
-                match source {
-                    Source::Path(path) => scope.word(path).map(drop)?,
-                    Source::Heredoc(index) => {
-                        if let Some(heredoc) = instruction.heredocs.get(*index)
-                            && heredoc.expand
-                        {
-                            scope.body(&heredoc.body)?;
-                        }
-                    }
-                }
-            }
-            scope.word(destination)?;
-        }
-        Kind::Env { pairs, .. } | Kind::Label { pairs, .. } => {
-            scope.pairs(pairs)?;
-        }
-        Kind::Arg(declarations) => {
-            for declaration in declarations {
-                scope.word(&declaration.name)?;
-                if let Some(default) = &declaration.default {
-                    scope.word(default)?;
-                }
-            }
-        }
-        Kind::Workdir(word) | Kind::User(word) | Kind::Stopsignal(word) => {
-            scope.word(word)?;
-        }
-        Kind::Expose(words) => words.iter().try_for_each(|w| scope.words(w).map(drop))?,
-        Kind::Volume(words) => each(words)?,
-        _ => {}
-    }
-    let values = instruction.flags.iter().filter_map(|f| f.value.as_ref());
-    if !matches!(instruction.kind, Kind::Healthcheck(_)) {
-        values
-            .into_iter()
-            .try_for_each(|w| scope.word(w).map(drop))?;
-    }
-    Ok(())
-}
-
 /// Shows one instruction to every rule.
-fn step(
+pub(super) fn step(
     file: &File<'_>,
+    stage: usize,
     instruction: &Instruction,
     scope: &scope::Stage,
     effort: &mut Effort,
@@ -333,7 +203,7 @@ fn step(
     copied(file, instruction, scope);
     let step = Step {
         file,
-        stage: file.stages.len().saturating_sub(1),
+        stage,
         instruction,
         scope,
         reading: reading.as_ref(),
@@ -342,6 +212,24 @@ fn step(
         sink.speak_for(*rule);
         rule.step(&step, sink);
     }
+}
+
+/// The bytes that an instruction brings from the context into the image.
+fn brings(around: &Surroundings<'_>, instruction: &Instruction, scope: &scope::Stage) -> u64 {
+    let (Kind::Copy { sources, .. } | Kind::Add { sources, .. }) = &instruction.kind else {
+        return 0;
+    };
+    if instruction
+        .flag("from")
+        .is_some_and(|from| !from.is_empty())
+    {
+        return 0;
+    }
+    let bytes = sources.iter().map(|source| match source {
+        Source::Path(path) => scope.word(path).map_or(0, |path| around.bytes_at(&path)),
+        Source::Heredoc(_) => 0,
+    });
+    bytes.fold(0, u64::saturating_add)
 }
 
 /// Notes the files that a `COPY` or `ADD` makes of here-documents.

@@ -7,24 +7,35 @@
 
 mod address;
 mod file;
+mod fixes;
 mod invocation;
+mod manifest;
+mod patch;
 mod report;
 mod rule;
 mod rules;
+mod sarif;
 mod scripts;
+mod stage;
+mod surroundings;
+mod triggers;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+pub use fixes::{Mended, MendedFile, mend};
+pub use patch::unified;
 pub use report::{Report, json};
 pub use rule::Rule;
 pub use rules::RULES;
+pub use sarif::sarif;
 
-use crate::model::Reference;
 use crate::model::context::ContextSource;
 use crate::model::image::Platform;
+use crate::model::{Digest, Reference};
 
 /// What is known of a base image in the cache.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +50,16 @@ pub struct BaseFacts {
     pub environment: Vec<(String, String)>,
     /// Its shell, if it sets one.
     pub shell: Option<Vec<String>>,
+    /// Its working directory, empty for the root.
+    pub working_dir: String,
+    /// Whether it has a health check.
+    pub healthcheck: bool,
+    /// Its `ONBUILD` triggers, in order.
+    pub onbuild: Vec<String>,
+    /// What pins it: the digest of its manifest.
+    pub digest: Option<Digest>,
+    /// The bytes of its layers, compressed.
+    pub bytes: u64,
 }
 
 /// What is checked, and what the checker is told about the world.

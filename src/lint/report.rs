@@ -43,6 +43,20 @@ impl Report {
         }
     }
 
+    /// The same, with names that count from above: `folder` ends with a slash, or is nothing.
+    #[must_use]
+    pub fn under(mut self, folder: &str) -> Self {
+        let name = |name: &str| format!("{folder}{name}");
+        self.name = name(&self.name);
+        for finding in &mut self.findings {
+            finding.file = name(&finding.file);
+            for edit in finding.patch.iter_mut().flat_map(|patch| &mut patch.edits) {
+                edit.file = name(&edit.file);
+            }
+        }
+        self
+    }
+
     /// Whether something stands in the way of an approval.
     pub fn blocked(&self) -> bool {
         self.findings.iter().any(|f| f.severity == Severity::Block)
@@ -75,18 +89,31 @@ impl Report {
             .map(|(count, s)| format!("{count} {}", s.word()))
             .collect::<Vec<_>>();
         let name = harmless(&self.name);
+        let patches = self.findings.iter().filter(|f| f.patch.is_some()).count();
         // Writing to a String can't fail.
         let _ = if summary.is_empty() {
             writeln!(out, "{name}: nothing to find fault with")
         } else {
-            writeln!(out, "{name}: {}", summary.join(", "))
+            let word = if patches == 1 { "patch" } else { "patches" };
+            let offer = match patches {
+                0 => String::new(),
+                count => format!(" ({count} {word}: `flareo lint --diff` shows, `--fix` writes)"),
+            };
+            writeln!(out, "{name}: {}{offer}", summary.join(", "))
         };
         out
     }
 
     fn show(&self, out: &mut String, finding: &Finding, places: &Places, color: bool) {
         let span = finding.span;
-        let line = places.line_text(&self.text, span.line);
+        let beside = span.line == 0 || finding.file != self.name;
+        // Not even on the submitter's own screen, which others may see.
+        let hidden = self.masked(finding);
+        let text = hidden.as_deref().unwrap_or(&self.text);
+        let line = match hidden {
+            Some(_) => text,
+            None => places.line_text(text, span.line),
+        };
         let column = (span.column as usize).saturating_sub(1);
         let from = line
             .char_indices()
@@ -107,20 +134,37 @@ impl Report {
             harmless(&finding.rule),
             harmless(&finding.message)
         );
-        let _ = writeln!(
-            out,
-            "{margin}--> {}:{}:{}",
-            harmless(&finding.file),
-            span.line,
-            span.column
-        );
-        let _ = writeln!(out, "{margin} |");
-        let _ = writeln!(out, "{number} | {}", shown.line);
-        let _ = writeln!(out, "{margin} | {start}{}{end}", shown.carets);
+        if beside {
+            let _ = writeln!(out, "{margin}--> {}", harmless(&finding.file));
+        } else {
+            let _ = writeln!(
+                out,
+                "{margin}--> {}:{}:{}",
+                harmless(&finding.file),
+                span.line,
+                span.column
+            );
+            let _ = writeln!(out, "{margin} |");
+            let _ = writeln!(out, "{number} | {}", shown.line);
+            let _ = writeln!(out, "{margin} | {start}{}{end}", shown.carets);
+        }
         if !finding.help.is_empty() {
             let _ = writeln!(out, "{margin} = fix: {}", harmless(&finding.help));
         }
+        if let Some(patch) = &finding.patch {
+            let _ = writeln!(out, "{margin} = patch: {}", harmless(&patch.title));
+        }
         out.push('\n');
+    }
+
+    /// The line of a finding about a secret, up to the place: what stands behind it is not shown.
+    fn masked(&self, finding: &Finding) -> Option<String> {
+        if finding.rule != "SEC01" || finding.file != self.name {
+            return None;
+        }
+        let end = finding.span.end.min(self.text.len());
+        let start = self.text.get(..end)?.rfind('\n').map_or(0, |at| at + 1);
+        Some(format!("{}…", self.text.get(start..end)?))
     }
 
     /// The findings for programs.
@@ -151,6 +195,7 @@ pub fn json(reports: &[Report]) -> Value {
                 "column": f.span.column,
                 "message": f.message,
                 "fixable": f.patch.is_some(),
+                "patch": f.patch,
                 "help": f.help,
                 "start": f.span.start,
                 "end": f.span.end,

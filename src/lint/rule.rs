@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::dockerfile::ast::{Dockerfile, Instruction};
+use crate::dockerfile::ast::{Dockerfile, Flag, Instruction};
 use crate::dockerfile::place::Places;
 use crate::dockerfile::{scope, shell};
-use crate::model::finding::{Patch, Span};
+use crate::model::finding::{Edit, Patch, Span};
 use crate::model::{Finding, Severity};
 
 use super::address;
@@ -70,6 +70,14 @@ impl Step<'_> {
     }
 }
 
+/// A flag's name and its value.
+pub(super) fn whole(flag: &Flag) -> Span {
+    let value = flag.value.as_ref();
+    flag.name
+        .span
+        .to(value.map_or(flag.name.span, |value| value.span))
+}
+
 /// Takes what the rules find.
 pub struct Sink<'s> {
     name: &'s str,
@@ -98,6 +106,16 @@ impl<'s> Sink<'s> {
         }
     }
 
+    /// Which hosts are granted.
+    pub(super) const fn granted(&self) -> Option<&'s dyn Fn(&str) -> bool> {
+        self.network
+    }
+
+    /// The file's text.
+    pub(super) const fn text(&self) -> &'s str {
+        self.dockerfile.text.as_str()
+    }
+
     pub(super) fn speak_for(&mut self, rule: &'static dyn Rule) {
         self.rule = Some(rule);
     }
@@ -114,8 +132,114 @@ impl<'s> Sink<'s> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
+        self.offer(span, message, help, None);
+    }
+
+    /// A finding of the rule's own severity, with the change that would resolve it.
+    pub(super) fn offer(
+        &mut self,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+        patch: Option<Patch>,
+    ) {
         let severity = self.rule.map_or(Severity::Block, Rule::severity);
-        self.report_as(severity, span, message, help, None);
+        self.report_as(severity, span, message, help, patch);
+    }
+
+    /// A finding about another file of the context, or about the context as a whole: it stands at no line.
+    pub(super) fn beside(
+        &mut self,
+        severity: Severity,
+        file: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+        patch: Option<Patch>,
+    ) {
+        let before = self.findings.len();
+        self.report_as(severity, Span::default(), message, help, patch);
+        if let Some(finding) = self.findings.get_mut(before) {
+            finding.file = file.to_owned();
+        }
+    }
+
+    /// The change of one place of the file.
+    pub(super) fn replace(&self, title: &str, span: Span, text: impl Into<String>) -> Patch {
+        Patch {
+            title: title.to_owned(),
+            edits: vec![self.edit(span, text)],
+        }
+    }
+
+    /// One place of the file, and what is to stand there.
+    pub(super) fn edit(&self, span: Span, text: impl Into<String>) -> Edit {
+        Edit {
+            file: self.name.to_owned(),
+            start: span.start,
+            end: span.end,
+            text: text.into(),
+        }
+    }
+
+    /// Takes a flag out of an instruction, with the blanks behind it.
+    pub(super) fn without_flag(&self, flag: &Flag, instruction: Span) -> Edit {
+        let span = whole(flag);
+        let text = self.text();
+        let dashes = text.get(..span.start).map_or(0, |before| {
+            before.len() - before.trim_end_matches('-').len()
+        });
+        let blanks = text.get(span.end..instruction.end).map_or(0, |after| {
+            after.len() - after.trim_start_matches([' ', '\t']).len()
+        });
+        let span = Span {
+            start: span.start.saturating_sub(dashes),
+            end: span.end.saturating_add(blanks),
+            ..span
+        };
+        self.edit(span, "")
+    }
+
+    /// Takes the lines of `span` out of the file.
+    pub(super) fn without_lines(&self, span: Span) -> Edit {
+        let text = self.text();
+        let start = text
+            .get(..span.start)
+            .and_then(|before| before.rfind('\n'))
+            .map_or(0, |at| at + 1);
+        let end = text
+            .get(span.end..)
+            .and_then(|after| after.find('\n'))
+            .map_or(text.len(), |at| span.end + at + 1);
+        let lines = Span { start, end, ..span };
+        self.edit(lines, "")
+    }
+
+    /// Puts whole lines before the one that `span` begins in.
+    pub(super) fn before(&self, span: Span, lines: impl Into<String>) -> Edit {
+        let text = self.text();
+        let start = text
+            .get(..span.start)
+            .and_then(|before| before.rfind('\n'))
+            .map_or(0, |at| at + 1);
+        let place = Span {
+            start,
+            end: start,
+            ..span
+        };
+        self.edit(place, lines)
+    }
+
+    /// Puts whole lines behind the end of the file.
+    pub(super) fn at_the_end(&self, lines: &str) -> Edit {
+        let text = self.text();
+        let end = text.len();
+        let place = Span {
+            start: end,
+            end,
+            ..Span::default()
+        };
+        let open = !text.is_empty() && !text.ends_with('\n');
+        self.edit(place, format!("{}{lines}", if open { "\n" } else { "" }))
     }
 
     /// A finding about something that reaches for the network, with the words in which its addresses stand.
@@ -125,9 +249,10 @@ impl<'s> Sink<'s> {
         message: impl Into<String>,
         help: impl Into<String>,
         words: impl IntoIterator<Item = &'w str>,
+        patch: Option<Patch>,
     ) {
         let Some(granted) = self.network else {
-            return self.report_as(Severity::Block, span, message, help, None);
+            return self.report_as(Severity::Block, span, message, help, patch);
         };
         let outside = words
             .into_iter()
@@ -135,13 +260,13 @@ impl<'s> Sink<'s> {
             .filter(|found| !address::is_local(found))
             .find(|found| !address::https_host(found).is_some_and(granted));
         match outside {
-            None => self.report_as(Severity::Warn, span, message, help, None),
+            None => self.report_as(Severity::Warn, span, message, help, patch),
             Some(outside) => {
                 let message = format!(
                     "{}; the grant does not reach {outside}: it is HTTPS on port 443 to the hosts of its groups",
                     message.into()
                 );
-                self.report_as(Severity::Block, span, message, help, None);
+                self.report_as(Severity::Block, span, message, help, patch);
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::fixes::mend_once;
 use super::*;
 use crate::model::{Finding, Severity};
 
@@ -12,16 +13,100 @@ fn report(text: &[u8], granted: bool) -> Report {
 }
 
 fn report_with(text: &[u8], granted: bool, context: Option<&dyn ContextSource>) -> Report {
+    with_subject(text, granted, context, check)
+}
+
+/// What all patches of a file come to.
+pub(super) fn mended_all(text: &str, context: Option<&dyn ContextSource>) -> Mended {
+    with_subject(text.as_bytes(), false, context, |subject| {
+        mend(subject, &check(subject))
+    })
+}
+
+/// The file with the patches of one rule.
+pub(super) fn mended(rule: &str, text: &str) -> String {
+    let mended = with_subject(text.as_bytes(), false, None, |subject| {
+        let mut report = check(subject);
+        for finding in &mut report.findings {
+            if finding.rule != rule {
+                finding.patch = None;
+            }
+        }
+        let mended = mend_once(subject, &report);
+        assert!(mended.resolved.iter().all(|f| f.rule == rule));
+        mended
+    });
+    let file = mended
+        .files
+        .into_iter()
+        .find(|file| file.path == "Dockerfile");
+    file.map_or_else(|| text.to_owned(), |file| file.after)
+}
+
+/// What one rule finds with a context beside the file.
+pub(super) fn of_context(rule: &str, text: &str, context: &dyn ContextSource) -> Vec<Finding> {
+    let mut findings = with_context(text, context);
+    findings.retain(|f| f.rule == rule);
+    findings
+}
+
+fn with_subject<T>(
+    text: &[u8],
+    granted: bool,
+    context: Option<&dyn ContextSource>,
+    then: impl Fn(&Subject<'_>) -> T,
+) -> T {
     let approved = |reference: &Reference| {
         let plain = reference.without_digest();
-        ["node:20-slim", "golang:1.22", "bare:1", "user:1"]
-            .iter()
-            .any(|a| a.parse() == Ok(plain.clone()))
+        [
+            "node:20-slim",
+            "golang:1.22",
+            "bare:1",
+            "user:1",
+            "trigger:1",
+            "quiet:1",
+            "broken:1",
+            "huge:1",
+            "large:1",
+        ]
+        .iter()
+        .any(|a| a.parse() == Ok(plain.clone()))
     };
     let base = |reference: &Reference| {
         let facts = BaseFacts::default();
         match reference.familiar().split('@').next() {
-            Some("node:20-slim" | "node:latest") => Some(BaseFacts { cmd: true, ..facts }),
+            Some("node:20-slim" | "node:latest") => Some(BaseFacts {
+                cmd: true,
+                digest: format!("sha256:{}", "1".repeat(64)).parse().ok(),
+                ..facts
+            }),
+            Some("trigger:1") => Some(BaseFacts {
+                onbuild: [
+                    "ENV TOOL=curl",
+                    "USER app",
+                    "RUN npm install",
+                    "COPY . /app",
+                ]
+                .map(str::to_owned)
+                .to_vec(),
+                ..facts
+            }),
+            Some("quiet:1") => Some(BaseFacts {
+                onbuild: vec!["COPY <<EOF /x\ncurl\nEOF".into(), "WORKDIR /x".into()],
+                ..facts
+            }),
+            Some("broken:1") => Some(BaseFacts {
+                onbuild: vec!["FROM x".into()],
+                ..facts
+            }),
+            Some("huge:1") => Some(BaseFacts {
+                bytes: 2_000_000_000,
+                ..facts
+            }),
+            Some("large:1") => Some(BaseFacts {
+                bytes: 999_999_900,
+                ..facts
+            }),
             Some("bare:1") => Some(facts),
             Some("user:1") => Some(BaseFacts {
                 user: "app".into(),
@@ -30,7 +115,7 @@ fn report_with(text: &[u8], granted: bool, context: Option<&dyn ContextSource>) 
             _ => None,
         }
     };
-    check(&Subject {
+    then(&Subject {
         name: "Dockerfile",
         text,
         build_args: &BTreeMap::new(),
@@ -40,6 +125,11 @@ fn report_with(text: &[u8], granted: bool, context: Option<&dyn ContextSource>) 
         base: &base,
         network: granted.then_some(&|host| host == "registry.example"),
     })
+}
+
+/// The whole report.
+pub(super) fn report_of(text: &str) -> Report {
+    report(text.as_bytes(), false)
 }
 
 /// Everything that is found.
@@ -139,7 +229,7 @@ fn findings_come_in_order_and_once() {
 
 #[test]
 fn people_see_the_line_the_place_and_what_to_do() {
-    let text = "FROM node:20-slim@sha256:0000000000000000000000000000000000000000000000000000000000000000\nRUN set -e; \\\n  curl -f https://example.com/x\nUSER node\n";
+    let text = "FROM node:20-slim@sha256:0000000000000000000000000000000000000000000000000000000000000000\nRUN set -e; \\\n  curl -f https://example.com/x\nUSER node\nHEALTHCHECK NONE\nLABEL org.opencontainers.image.source=a org.opencontainers.image.licenses=b org.opencontainers.image.description=c\n";
     let report = report(text.as_bytes(), false);
     assert_eq!(
         report.human(false),
@@ -164,7 +254,7 @@ Dockerfile: 1 block
 #[test]
 fn a_good_file_says_so() {
     let report = report(
-        b"FROM node:20-slim@sha256:0000000000000000000000000000000000000000000000000000000000000000\nUSER node\n",
+        b"FROM node:20-slim@sha256:0000000000000000000000000000000000000000000000000000000000000000\nUSER node\nHEALTHCHECK NONE\nLABEL org.opencontainers.image.source=a org.opencontainers.image.licenses=b org.opencontainers.image.description=c\n",
         false,
     );
     assert_eq!(

@@ -60,13 +60,26 @@ impl Span {
     }
 }
 
-/// A change to one file that would resolve a finding.
+/// A change that would resolve a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patch {
-    /// What is replaced; an empty span inserts.
-    pub span: Span,
+    /// What it does, as a command: `pin the base`.
+    pub title: String,
+    /// The places that change; none of them overlap.
+    pub edits: Vec<Edit>,
+}
+
+/// A change at one place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Edit {
+    /// The file, relative to the context. One that is not there is made.
+    pub file: String,
+    /// The first byte that is replaced.
+    pub start: usize,
+    /// One past the last; where it is `start`, nothing is taken away.
+    pub end: usize,
     /// What stands there afterwards.
-    pub replacement: String,
+    pub text: String,
 }
 
 /// One finding of one rule.
@@ -84,7 +97,7 @@ pub struct Finding {
     pub message: String,
     /// What to do about it, in one sentence.
     pub help: String,
-    /// The change to make, where there is one.
+    /// The change to make, where there is one. It is tried before it is offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patch: Option<Patch>,
 }

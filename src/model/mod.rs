@@ -23,6 +23,7 @@ pub mod policy;
 pub mod reference;
 pub mod reproduction;
 pub mod scan;
+pub mod secret;
 pub mod size;
 pub mod submission;
 pub mod view;

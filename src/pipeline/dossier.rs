@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Site, SiteError};
 use crate::dockerfile::ast::Dockerfile;
 use crate::dockerfile::{self, ParseError};
-use crate::lint::{self, Report};
+use crate::lint::{self, Mended, Report};
 use crate::model::base::Base;
 use crate::model::context::{ContextSource, EntryKind};
 use crate::model::decision::Grant;
@@ -165,6 +165,33 @@ impl Site {
         context: Option<&dyn ContextSource>,
         grants: &[Grant],
     ) -> Result<Report, SiteError> {
+        self.linted(read, context, grants, lint::check)
+    }
+
+    /// Lints a Dockerfile, and tries the patches of what is found.
+    ///
+    /// # Errors
+    /// If the queue can't be read.
+    pub fn mend(
+        &self,
+        read: &Read,
+        context: Option<&dyn ContextSource>,
+    ) -> Result<(Report, Mended), SiteError> {
+        self.linted(read, context, &[], |subject| {
+            let report = lint::check(subject);
+            let mended = lint::mend(subject, &report);
+            (report, mended)
+        })
+    }
+
+    /// What lint has to know about the world, put together for `then`.
+    fn linted<T>(
+        &self,
+        read: &Read,
+        context: Option<&dyn ContextSource>,
+        grants: &[Grant],
+        then: impl FnOnce(&lint::Subject<'_>) -> T,
+    ) -> Result<T, SiteError> {
         let approved = self.approved_list()?;
         let granted = |reference: &Reference| {
             grants.iter().any(|grant| {
@@ -187,7 +214,7 @@ impl Site {
             base: &|reference| self.base_facts(reference),
             network: network.as_ref().map(|reaches| reaches as _),
         };
-        Ok(lint::check(&subject))
+        Ok(then(&subject))
     }
 
     /// What a held base brings along that lint has to know (R11).
@@ -207,6 +234,13 @@ impl Site {
                 .collect(),
             user: config.user,
             shell: config.shell,
+            working_dir: config.working_dir,
+            healthcheck: config
+                .healthcheck
+                .is_some_and(|check| check.test.first().is_some_and(|word| word != "NONE")),
+            onbuild: config.on_build,
+            digest: Some(base.digest),
+            bytes: manifest.layers.iter().map(|layer| layer.size).sum(),
         })
     }
 

@@ -12,7 +12,7 @@ use crate::catalog::Item;
 use crate::engine::again::again;
 use crate::engine::{BuildError, BuildRequest, Conditions};
 use crate::intake::{BuildView, DirContext};
-use crate::lint::Report;
+use crate::lint::{Mended, Report};
 use crate::model::decision::Grant;
 use crate::model::event::{Cancel, EventSink as _, Happening};
 use crate::model::image::{BuiltImage, Platform};
@@ -51,6 +51,21 @@ impl Site {
     /// # Errors
     /// If it can't be read.
     pub fn lint_path(&self, path: &Path) -> Result<Report, SiteError> {
+        let (read, context) = self.read_path(path)?;
+        self.lint(&read, context.as_ref().map(|c| c as _), &[])
+    }
+
+    /// Lints what stands at `path`, and tries the patches of what is found.
+    ///
+    /// # Errors
+    /// As [`lint_path`](Self::lint_path).
+    pub fn mend_path(&self, path: &Path) -> Result<(Report, Mended), SiteError> {
+        let (read, context) = self.read_path(path)?;
+        self.mend(&read, context.as_ref().map(|c| c as _))
+    }
+
+    /// A Dockerfile, and the folder that it stands in, if `path` is one.
+    fn read_path(&self, path: &Path) -> Result<(Read, Option<DirContext>), SiteError> {
         let policy = &self.policy().context;
         let context = match path.is_dir() {
             true => Some(DirContext::open(path, policy).map_err(SiteError::from)?),
@@ -60,7 +75,7 @@ impl Site {
             Some(context) => self.read_dockerfile(context, "Dockerfile")?,
             None => read_file(path, policy.dockerfile_bytes)?,
         };
-        self.lint(&read, context.as_ref().map(|c| c as _), &[])
+        Ok((read, context))
     }
 
     /// Builds. Events go to `watcher`; the last one is the result.

@@ -90,6 +90,17 @@ pub fn body(text: &str, lookup: &Lookup<'_>) -> Result<String, ExpandError> {
         .map(|r| r.0)
 }
 
+/// The variables that `word` names plainly, as `$name` or `${name}`, and that have no value: they come to nothing, which is
+/// rarely meant. One with a modifier says itself what is to happen then.
+pub fn unset(word: &str, escape: char, lookup: &Lookup<'_>) -> Vec<String> {
+    let missing = std::cell::RefCell::new(Vec::new());
+    let mut lexer = Lexer::new(word, escape, Style::WORD, lookup);
+    lexer.missing = Some(&missing);
+    // What can't be expanded is told by `word`.
+    let _ = lexer.all(false);
+    missing.into_inner()
+}
+
 /// The words of a line with nothing taken away: how Docker looks for here-documents.
 pub(super) fn raw_words(line: &str) -> Result<Vec<String>, ExpandError> {
     let style = Style {
@@ -201,6 +212,8 @@ struct Lexer<'a> {
     escape: char,
     style: Style,
     lookup: &'a Lookup<'a>,
+    /// Takes the names of variables without a value.
+    missing: Option<&'a std::cell::RefCell<Vec<String>>>,
     limit: usize,
     depth: usize,
 }
@@ -212,6 +225,7 @@ impl<'a> Lexer<'a> {
             escape,
             style,
             lookup,
+            missing: None,
             limit: text.len() + LIMIT,
             depth: 0,
         }
@@ -358,6 +372,15 @@ impl<'a> Lexer<'a> {
         mark
     }
 
+    /// The value of a variable that is named without a modifier.
+    fn plain(&self, name: &str) -> Option<String> {
+        let value = (self.lookup)(name);
+        if let (None, Some(missing)) = (&value, self.missing) {
+            missing.borrow_mut().push(name.to_owned());
+        }
+        value
+    }
+
     /// `$name` or `${name…}`.
     fn dollar(&mut self) -> Result<String, ExpandError> {
         self.rest.next();
@@ -366,7 +389,7 @@ impl<'a> Lexer<'a> {
             if name.is_empty() {
                 return Ok("$".into());
             }
-            return Ok(match (self.lookup)(&name) {
+            return Ok(match self.plain(&name) {
                 None if self.style.keep_unset => format!("${name}"),
                 value => value.unwrap_or_default(),
             });
@@ -380,7 +403,7 @@ impl<'a> Lexer<'a> {
         let name = self.name();
         let modifier = self.rest.next().ok_or(ExpandError::MissingBrace)?;
         match modifier {
-            '}' => Ok(match (self.lookup)(&name) {
+            '}' => Ok(match self.plain(&name) {
                 None if self.style.keep_unset => format!("${{{name}}}"),
                 value => value.unwrap_or_default(),
             }),

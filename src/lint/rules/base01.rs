@@ -1,7 +1,8 @@
 //! BASE01: base images come from the approved list (R8).
 
-use crate::lint::file::{Base, File};
+use crate::lint::file::File;
 use crate::lint::rule::{Rule, Sink};
+use crate::lint::stage::Base;
 use crate::model::Severity;
 
 pub(super) static BASE01: Base01 = Base01;

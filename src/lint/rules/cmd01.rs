@@ -1,7 +1,8 @@
 //! CMD01: the image knows what to run (R11).
 
-use crate::lint::file::{Base, File, Known, StageFacts};
+use crate::lint::file::File;
 use crate::lint::rule::{Rule, Sink};
+use crate::lint::stage::{Base, Known, StageFacts};
 use crate::model::Severity;
 
 pub(super) static CMD01: Cmd01 = Cmd01;

@@ -36,6 +36,7 @@ impl Rule for Net01 {
                     Step::say(command, message),
                     help,
                     Step::texts(command),
+                    None,
                 );
             }
         }

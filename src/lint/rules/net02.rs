@@ -36,6 +36,7 @@ impl Rule for Net02 {
                     Step::say(command, message),
                     HELP,
                     Step::texts(command),
+                    None,
                 );
             }
             for redirect in &command.redirects {

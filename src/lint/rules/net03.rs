@@ -32,12 +32,12 @@ impl Rule for Net03 {
             };
             if let Some(message) = installers::fetches(tool, called, step) {
                 let span = sink.span(command.span());
-                sink.network(
-                    span,
-                    Step::say(command, message),
-                    tool.help,
-                    Step::texts(command),
-                );
+                let (help, patch) = match installers::vendored(command, step, sink) {
+                    Some((help, patch)) => (help, Some(patch)),
+                    None => (tool.help.to_owned(), None),
+                };
+                let words = Step::texts(command);
+                sink.network(span, Step::say(command, message), help, words, patch);
             }
         }
     }

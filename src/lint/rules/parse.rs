@@ -47,6 +47,6 @@ mod tests {
 
     #[test]
     fn a_good_file_has_none() {
-        assert!(found("FROM node:20-slim@sha256:0000000000000000000000000000000000000000000000000000000000000000\nUSER node\nCMD [\"node\"]\n").is_empty());
+        assert!(found("FROM node:20-slim@sha256:0000000000000000000000000000000000000000000000000000000000000000\nUSER node\nHEALTHCHECK NONE\nLABEL org.opencontainers.image.source=a org.opencontainers.image.licenses=b org.opencontainers.image.description=c\nCMD [\"node\"]\n").is_empty());
     }
 }

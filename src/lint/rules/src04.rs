@@ -1,7 +1,8 @@
 //! SRC04: a `FROM` whose image can't be told.
 
-use crate::lint::file::{Base, File};
+use crate::lint::file::File;
 use crate::lint::rule::{Rule, Sink};
+use crate::lint::stage::Base;
 use crate::model::Severity;
 
 pub(super) static SRC04: Src04 = Src04;

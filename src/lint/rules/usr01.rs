@@ -1,8 +1,11 @@
 //! USR01: final images shouldn't run as root (R13).
 
+use crate::dockerfile::ast::{Instruction, Kind};
 use crate::lint::file::File;
 use crate::lint::rule::{Rule, Sink};
+use crate::lint::stage::Base;
 use crate::model::Severity;
+use crate::model::finding::Patch;
 
 pub(super) static USR01: Usr01 = Usr01;
 
@@ -30,12 +33,65 @@ impl Rule for Usr01 {
             Some(_) => "the final stage runs as root",
             None => "the final stage runs as root, unless its base sets another user",
         };
-        sink.report(
+        let user = user_of(file);
+        sink.offer(
             last.user_span.unwrap_or(last.base_span),
             message,
-            "Make a user and add USER before ENTRYPOINT, as in USER app.",
+            format!("Add USER before ENTRYPOINT, as in USER {user}; a user needs no entry in /etc/passwd if it is a number."),
+            patch(file, user, sink),
         );
     }
+}
+
+/// Nobody in particular: what images without root use, and no account of any distribution.
+const NOBODY: &str = "65532:65532";
+
+/// A user that the final base brings for this.
+fn user_of(file: &File<'_>) -> &'static str {
+    let mut stage = file.stages.last();
+    while let Some(facts) = stage {
+        match &facts.base {
+            Base::Stage(index) => stage = file.stages.get(*index),
+            Base::Image(reference, _) if reference.repository() == "library/node" => return "node",
+            _ => break,
+        }
+    }
+    NOBODY
+}
+
+/// The user that was set is another one, or one is set where nothing but the command follows.
+fn patch(file: &File<'_>, user: &str, sink: &Sink<'_>) -> Option<Patch> {
+    let stage = file.dockerfile.stages.last()?;
+    let instructions = file.dockerfile.of(stage);
+    let set = instructions.iter().rev().find_map(|i| match &i.kind {
+        Kind::User(word) => Some(word.span),
+        _ => None,
+    });
+    let edit = match set {
+        Some(span) => sink.edit(span, user),
+        None => {
+            let quiet = |i: &&Instruction| {
+                matches!(
+                    i.kind,
+                    Kind::Cmd(_)
+                        | Kind::Entrypoint(_)
+                        | Kind::Healthcheck(_)
+                        | Kind::Expose(_)
+                        | Kind::Label { .. }
+                        | Kind::Stopsignal(_)
+                )
+            };
+            let line = format!("USER {user}\n");
+            match instructions.iter().rev().take_while(quiet).last() {
+                Some(first) => sink.before(first.span, line),
+                None => sink.at_the_end(&line),
+            }
+        }
+    };
+    Some(Patch {
+        title: "run as somebody else than root".into(),
+        edits: vec![edit],
+    })
 }
 
 fn is_root(user: &str) -> bool {
@@ -45,7 +101,7 @@ fn is_root(user: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::lint::tests::{caught, passes};
+    use crate::lint::tests::{caught, mended, passes};
 
     #[test]
     fn root_gets_advice() {
@@ -61,6 +117,25 @@ mod tests {
                 "FROM node:20-slim\nENV U=root\nUSER $U",
                 "FROM node:20-slim AS a\nUSER app\nFROM node:20-slim",
             ],
+        );
+    }
+
+    #[test]
+    fn somebody_else_is_set() {
+        assert_eq!(
+            mended("USR01", "FROM node:20-slim\nUSER root\nCMD [\"x\"]\n"),
+            "FROM node:20-slim\nUSER node\nCMD [\"x\"]\n"
+        );
+        assert_eq!(
+            mended(
+                "USR01",
+                "FROM golang:1.22\nRUN x\nEXPOSE 80\nENTRYPOINT [\"x\"]"
+            ),
+            "FROM golang:1.22\nRUN x\nUSER 65532:65532\nEXPOSE 80\nENTRYPOINT [\"x\"]"
+        );
+        assert_eq!(
+            mended("USR01", "FROM bare:1\nCMD x\nRUN y"),
+            "FROM bare:1\nCMD x\nRUN y\nUSER 65532:65532\n"
         );
     }
 

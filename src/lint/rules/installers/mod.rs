@@ -3,9 +3,11 @@
 
 mod language;
 mod system;
+mod vendoring;
 
 pub(super) use language::LANGUAGE;
 pub(super) use system::SYSTEM;
+pub(super) use vendoring::vendored;
 
 use crate::dockerfile::shell::{Command, Word};
 use crate::lint::address;
