@@ -14,6 +14,7 @@ mod killed;
 mod licences;
 mod lint;
 mod matrix;
+mod mending;
 mod sandbox;
 mod scan;
 mod support;

@@ -50,6 +50,8 @@ pub(super) struct StageFacts {
     pub(super) healthcheck: Known,
     /// The working directory; `None` if it can't be told.
     pub(super) workdir: Option<String>,
+    /// Whether this file sets it, here or in a stage below.
+    pub(super) workdir_set: bool,
     /// Labels that this file sets.
     pub(super) labels: BTreeSet<String>,
     /// The image's bytes as far as they can be told by reading: the base's layers and what is copied from the context.
@@ -85,6 +87,7 @@ pub(super) fn open(
         user_span: None,
         healthcheck: Known::Unknown,
         workdir: None,
+        workdir_set: false,
         labels: BTreeSet::new(),
         bytes: 0,
         shell: SHELL.map(str::to_owned).to_vec(),
@@ -153,6 +156,7 @@ pub(super) fn note(facts: &mut StageFacts, instruction: &Instruction, scope: &sc
             };
         }
         Kind::Workdir(path) => {
+            facts.workdir_set = true;
             let path = scope.word(path).ok();
             facts.workdir = path.and_then(|path| match path.starts_with('/') {
                 true => Some(joined("/", &path)),

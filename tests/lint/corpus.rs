@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use flareo::lint::{BaseFacts, Subject, check};
+use flareo::lint::{BaseFacts, Report, Subject, check};
 use flareo::model::Reference;
 use flareo::model::context::{ContextSource, MemoryContext};
 use flareo::model::image::Platform;
@@ -166,8 +166,28 @@ impl Case {
         case
     }
 
+    /// Every rule that finds something.
+    pub fn rules(&self) -> Vec<String> {
+        self.report().findings.into_iter().map(|f| f.rule).collect()
+    }
+
     /// What lint finds of the rules in `judges`.
     fn found(&self, judges: &[String]) -> Vec<(Found, String)> {
+        let judged = self
+            .report()
+            .findings
+            .into_iter()
+            .filter(|finding| judges.contains(&finding.rule));
+        let mut found: Vec<_> = judged
+            .map(|f| ((f.rule, f.span.line), f.severity.word().to_owned()))
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// The case in its context, with the bases that it has.
+    fn report(&self) -> Report {
         let context = self
             .files
             .iter()
@@ -185,7 +205,7 @@ impl Case {
             approved(reference).then(|| facts_of(&familiar)).flatten()
         };
         let granted = |host: &str| self.grants.iter().any(|grant| grant == host);
-        let report = check(&Subject {
+        check(&Subject {
             name: "Dockerfile",
             text: self.text.as_bytes(),
             build_args: &BTreeMap::new(),
@@ -194,17 +214,7 @@ impl Case {
             approved: &approved,
             base: &base,
             network: (!self.grants.is_empty()).then_some(&granted),
-        });
-        let judged = report
-            .findings
-            .into_iter()
-            .filter(|finding| judges.contains(&finding.rule));
-        let mut found: Vec<_> = judged
-            .map(|f| ((f.rule, f.span.line), f.severity.word().to_owned()))
-            .collect();
-        found.sort();
-        found.dedup();
-        found
+        })
     }
 }
 

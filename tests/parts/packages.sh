@@ -12,6 +12,7 @@ dockerd docker.io the Docker Engine
 docker docker.io the Docker client
 docker-registry docker-registry an OCI registry
 mmdebstrap mmdebstrap Debian base images
+git git patches of lint
 newuidmap uidmap user namespaces of ordinary users
 skopeo skopeo archives in the formats of others
 tmux tmux the console in a real terminal

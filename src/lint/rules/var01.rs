@@ -1,6 +1,8 @@
 //! VAR01: a variable that nothing sets.
 
-use crate::dockerfile::ast::{Kind, Source, Word};
+use std::collections::HashSet;
+
+use crate::dockerfile::ast::{Kind, Pair, Source, Word};
 use crate::dockerfile::expand;
 use crate::lint::rule::{Rule, Sink, Step};
 use crate::lint::stage::Base;
@@ -25,10 +27,13 @@ impl Rule for Var01 {
     }
 
     fn step(&self, step: &Step<'_>, sink: &mut Sink<'_>) {
+        let instruction = step.instruction;
+        if let Kind::Env { pairs, .. } = &instruction.kind {
+            return self::pairs(step, pairs, sink);
+        }
         if !is_known(step) {
             return;
         }
-        let instruction = step.instruction;
         match &instruction.kind {
             Kind::Copy {
                 sources,
@@ -45,15 +50,10 @@ impl Rule for Var01 {
                 }
                 look(step, destination, sink);
             }
-            Kind::Env { pairs, .. } | Kind::Label { pairs, .. } => {
+            Kind::Label { pairs, .. } => {
                 for pair in pairs {
                     look(step, &pair.key, sink);
-                    // `ENV PATH=/x:$PATH` adds to what the base may have.
-                    let own = format!("${}", pair.key.text);
-                    let braced = format!("${{{}}}", pair.key.text);
-                    if !pair.value.text.contains(&own) && !pair.value.text.contains(&braced) {
-                        look(step, &pair.value, sink);
-                    }
+                    look(step, &pair.value, sink);
                 }
             }
             Kind::Arg(declarations) => {
@@ -69,6 +69,30 @@ impl Rule for Var01 {
             }
             _ => {}
         }
+    }
+}
+
+/// ENV: what it sets counts from the next instruction on, whatever the base is.
+fn pairs(step: &Step<'_>, pairs: &[Pair], sink: &mut Sink<'_>) {
+    let known = is_known(step);
+    let mut earlier: HashSet<&str> = HashSet::new();
+    for pair in pairs {
+        if known {
+            look(step, &pair.key, sink);
+        }
+        for name in unset(step, &pair.value) {
+            if earlier.contains(name.as_str()) {
+                sink.report(
+                    pair.value.span,
+                    format!("${name} has no value yet: it is set in this very ENV"),
+                    "Set it in an ENV of its own before this one.",
+                );
+            // `ENV PATH=/x:$PATH` adds to what the base may have.
+            } else if known && name != pair.key.text {
+                say(step, &pair.value, &name, sink);
+            }
+        }
+        earlier.insert(&pair.key.text);
     }
 }
 
@@ -88,31 +112,38 @@ fn is_known(step: &Step<'_>) -> bool {
     false
 }
 
-fn look(step: &Step<'_>, word: &Word, sink: &mut Sink<'_>) {
+/// The variables that a word names plainly and that nothing sets or declares, each once.
+fn unset(step: &Step<'_>, word: &Word) -> Vec<String> {
     if !word.text.contains('$') {
-        return;
+        return Vec::new();
     }
     let lookup = |name: &str| step.scope.lookup(name).map(str::to_owned);
     let escape = step.file.dockerfile.directives.escape;
     let mut missing = expand::unset(&word.text, escape, &lookup);
     missing.sort();
     missing.dedup();
-    for name in missing {
-        // Declared without a value: it is the user's to give.
-        if step.scope.is_declared(&name) {
-            continue;
-        }
-        let help = match step.scope.is_global(&name) {
-            true => format!(
-                "Add ARG {name} to this stage: the one before FROM counts for FROM lines only."
-            ),
-            false => format!(
-                "Set it by ENV or ARG before this line, or write ${{{name}:-}} where nothing is meant."
-            ),
-        };
-        let message = format!("${name} is set nowhere and comes to nothing");
-        sink.report(word.span, message, help);
+    // Declared without a value: it is the user's to give.
+    missing.retain(|name| !step.scope.is_declared(name));
+    missing
+}
+
+fn look(step: &Step<'_>, word: &Word, sink: &mut Sink<'_>) {
+    for name in unset(step, word) {
+        say(step, word, &name, sink);
     }
+}
+
+fn say(step: &Step<'_>, word: &Word, name: &str, sink: &mut Sink<'_>) {
+    let help = match step.scope.is_global(name) {
+        true => {
+            format!("Add ARG {name} to this stage: the one before FROM counts for FROM lines only.")
+        }
+        false => format!(
+            "Set it by ENV or ARG before this line, or write ${{{name}:-}} where nothing is meant."
+        ),
+    };
+    let message = format!("${name} is set nowhere and comes to nothing");
+    sink.report(word.span, message, help);
 }
 
 #[cfg(test)]
@@ -128,6 +159,7 @@ mod tests {
                 "FROM node:20-slim\nCOPY ${SRC} /x",
                 "FROM node:20-slim\nENV A=$B",
                 "FROM node:20-slim\nENV A=1 B=$A",
+                "FROM golang:1.22\nENV A=1 B=x$A/y",
                 "FROM node:20-slim AS a\nARG X=1\nFROM node:20-slim\nUSER $X",
                 "FROM node:20-slim\nLABEL a=$b",
                 "FROM scratch\nEXPOSE $PORT",
@@ -153,6 +185,8 @@ mod tests {
                 "FROM node:20-slim\nENV A=\\$B",
                 "FROM node:20-slim\nRUN echo $UNKNOWN",
                 "FROM node:20-slim\nCMD echo $UNKNOWN",
+                "FROM golang:1.22\nENV A=1 B=$AB",
+                "FROM golang:1.22\nENV A=1\nENV A=2 B=$A",
                 "FROM golang:1.22\nWORKDIR $GOPATH/src",
                 "FROM node:20-slim AS a\nARG X=1\nFROM a\nUSER $X",
                 "FROM node:20-slim\nARG TARGETPLATFORM\nLABEL p=$TARGETPLATFORM",
