@@ -15,6 +15,7 @@ mod licences;
 mod lint;
 mod matrix;
 mod mending;
+mod publishing;
 mod sandbox;
 mod scan;
 mod support;

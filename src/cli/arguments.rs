@@ -168,6 +168,12 @@ pub struct Publish {
     /// Ask for a base outside the approved list
     #[arg(long, value_name = "REFERENCE")]
     pub base: Option<Reference>,
+    /// Build it first, in the worker's sandbox and within its limits: it is sent only if that works
+    #[arg(long)]
+    pub check: bool,
+    /// Ask nothing: send it as it stands, also if it can't be approved
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 /// `flareo lint`

@@ -72,14 +72,7 @@ fn fix(site: &Site, lint: &Lint, output: &Output) -> Result<bool, SiteError> {
     for path in &lint.paths {
         let (_, mended) = site.mend_path(path)?;
         blocked |= mended.report.blocked();
-        let folder = if path.is_dir() {
-            path.as_path()
-        } else {
-            Path::new("")
-        };
-        for file in &mended.files {
-            write(&folder.join(&file.path), &file.after)?;
-        }
+        write_all(path, &mended)?;
         if output.json() {
             left.push(mended.report);
         } else {
@@ -95,6 +88,21 @@ fn fix(site: &Site, lint: &Lint, output: &Output) -> Result<bool, SiteError> {
     Ok(blocked)
 }
 
+/// The patches of what stands at `path` as a diff, with names as they are seen from here.
+pub fn diff_of(path: &Path, mended: &Mended) -> String {
+    let folder = folder_of(path);
+    lint::unified(&mended.files, &|file| format!("{folder}{file}"))
+}
+
+/// Writes the patches of what stands at `path`.
+pub fn write_all(path: &Path, mended: &Mended) -> Result<(), SiteError> {
+    let folder = if path.is_dir() { path } else { Path::new("") };
+    mended
+        .files
+        .iter()
+        .try_for_each(|file| write(&folder.join(&file.path), &file.after))
+}
+
 /// Writes a file where it is, also where it is a link, with the permissions that it has.
 fn write(path: &Path, text: &str) -> Result<(), SiteError> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -107,7 +115,7 @@ fn write(path: &Path, text: &str) -> Result<(), SiteError> {
 }
 
 /// What the patches do, in a sentence for each.
-fn summary(mended: &Mended) -> String {
+pub fn summary(mended: &Mended) -> String {
     let mut out = String::new();
     for finding in &mended.resolved {
         let title = finding

@@ -4,6 +4,7 @@
 //! what it answers, for people or as JSON.
 
 pub mod arguments;
+mod ask;
 mod audit;
 mod base;
 mod batch;
@@ -18,6 +19,7 @@ mod lint;
 mod module;
 mod network;
 mod output;
+mod progress;
 mod publish;
 mod queue;
 mod review;

@@ -149,9 +149,11 @@ impl Stage {
             ..Wishes::default()
         };
         let slug = sample.slug.parse().map_err(SiteError::host)?;
-        self.site
-            .asked_by(sample.submitter)
-            .publish(Source::Folder(&folder), slug, wishes)?;
+        self.site.asked_by(sample.submitter).publish(
+            Source::Folder(&folder, &|_, _| {}),
+            slug,
+            wishes,
+        )?;
         self.pass(7);
         Ok(())
     }

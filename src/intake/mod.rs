@@ -18,6 +18,7 @@ mod rules;
 mod stored;
 mod tar;
 mod view;
+mod watched;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,9 @@ pub use error::{ArchiveFault, Fault, IntakeError};
 pub use folder::DirContext;
 pub use stored::StoredContext;
 pub use view::BuildView;
+pub use watched::Progress;
+
+use watched::Watched;
 
 use crate::model::Digest;
 use crate::model::limits::ContextLimits;
@@ -45,7 +49,7 @@ pub struct Stored {
     pub entries: u64,
 }
 
-/// Takes in a folder, without what its `.dockerignore` leaves out.
+/// Takes in a folder, without what its `.dockerignore` leaves out. `progress` is told how far it is.
 ///
 /// # Errors
 /// If the folder holds what a context must not hold, more than `limits`, or changes meanwhile; if the host fails.
@@ -54,8 +58,10 @@ pub fn pack_dir(
     folder: &Path,
     contexts: &Path,
     limits: &ContextLimits,
+    progress: &Progress<'_>,
 ) -> Result<Stored, IntakeError> {
-    canonical::store(&DirContext::open(folder, limits)?, contexts)
+    let context = DirContext::open(folder, limits)?;
+    canonical::store(&Watched::new(&context, progress), contexts)
 }
 
 /// Takes in a tar, plain or packed with gzip or zstd, without what its `.dockerignore` leaves out.

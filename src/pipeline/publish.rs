@@ -13,8 +13,8 @@ use crate::store::NewSubmission;
 
 /// Where a context comes from.
 pub enum Source<'a> {
-    /// A folder.
-    Folder(&'a Path),
+    /// A folder, and who is told how far the packing is.
+    Folder(&'a Path, &'a intake::Progress<'a>),
     /// An archive: tar, also gzip or zstd.
     Archive(&'a mut dyn Read),
 }
@@ -28,6 +28,8 @@ pub struct Published {
     pub position: u32,
     /// What lint said.
     pub report: Report,
+    /// The slug's submission before it, if there is one.
+    pub previous: Option<Submission>,
 }
 
 impl Site {
@@ -45,7 +47,9 @@ impl Site {
         let contexts = self.paths().contexts();
         let limits = &self.policy().context;
         let stored = match source {
-            Source::Folder(folder) => intake::pack_dir(folder, &contexts, limits),
+            Source::Folder(folder, progress) => {
+                intake::pack_dir(folder, &contexts, limits, progress)
+            }
             Source::Archive(archive) => intake::receive(archive, &contexts, limits),
         }
         .map_err(SiteError::from)?;
@@ -69,7 +73,9 @@ impl Site {
             findings: report.findings.clone(),
         };
         let (submission, position) = self.queue().submit(&new, notify::acknowledged)?;
+        let previous = self.queue().previous(&submission)?;
         Ok(Published {
+            previous,
             submission,
             position,
             report,

@@ -147,6 +147,7 @@ fn a_folder_with_what_no_context_holds_is_refused() {
         &room.source().join("missing"),
         &room.contexts(),
         &ContextLimits::default(),
+        &|_, _| {},
     )
     .unwrap_err();
     assert!(

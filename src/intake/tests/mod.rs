@@ -46,7 +46,12 @@ impl Room {
     }
 
     fn pack(&self) -> Result<Stored, IntakeError> {
-        pack_dir(&self.source(), &self.contexts(), &ContextLimits::default())
+        pack_dir(
+            &self.source(),
+            &self.contexts(),
+            &ContextLimits::default(),
+            &|_, _| {},
+        )
     }
 
     fn receive(&self, archive: &[u8]) -> Result<Stored, IntakeError> {
