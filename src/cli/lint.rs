@@ -23,23 +23,21 @@ pub fn run(site: &Site, lint: &Lint, output: &Output) -> Result<ExitCode, SiteEr
 }
 
 fn read(site: &Site, lint: &Lint, output: &Output) -> Result<bool, SiteError> {
-    let mut blocked = false;
-    let mut all = Vec::new();
-    for path in &lint.paths {
-        let report = site.lint_path(path)?;
-        blocked |= report.blocked();
-        if output.sarif() {
-            all.push(report.under(&folder_of(path)));
-        } else if output.json() {
-            all.push(report);
-        } else {
+    let reports = site.lint_paths(&lint.paths)?;
+    let blocked = reports.iter().any(Report::blocked);
+    if output.sarif() {
+        let folders = lint.paths.iter().map(|path| folder_of(path));
+        let named = reports.into_iter().zip(folders);
+        let named: Vec<Report> = named
+            .map(|(report, folder)| report.under(&folder))
+            .collect();
+        output.document(&lint::sarif(&named))?;
+    } else if output.json() {
+        output.document(&lint::json(&reports))?;
+    } else {
+        for report in &reports {
             output.say(report.human(output.colour()).trim_end());
         }
-    }
-    if output.sarif() {
-        output.document(&lint::sarif(&all))?;
-    } else if output.json() {
-        output.document(&lint::json(&all))?;
     }
     Ok(blocked)
 }

@@ -60,18 +60,26 @@ impl File<'_> {
 }
 
 pub(super) fn check(subject: &Subject<'_>) -> Report {
-    let dockerfile = match parse(subject.text) {
+    let parsed;
+    let dockerfile = match subject.parsed {
+        Some(parsed) => parsed,
+        None => {
+            parsed = parse(subject.text);
+            &parsed
+        }
+    };
+    let dockerfile = match dockerfile {
         Ok(dockerfile) => dockerfile,
-        Err(error) => return unreadable(subject, &error),
+        Err(error) => return unreadable(subject, error),
     };
     let places = Places::new(&dockerfile.text);
-    let mut sink = Sink::new(subject.name, &dockerfile, &places, subject.network);
-    match scope::Global::new(&dockerfile, subject.build_args, subject.platform) {
+    let mut sink = Sink::new(subject.name, dockerfile, &places, subject.network);
+    match scope::Global::new(dockerfile, subject.build_args, subject.platform) {
         Ok(global) => {
             let file = File {
                 subject,
-                dockerfile: &dockerfile,
-                names: StageNames::of(&dockerfile),
+                dockerfile,
+                names: StageNames::of(dockerfile),
                 stages: Vec::new(),
                 scripts: Scripts::of(subject.context),
                 around: Surroundings::of(subject.context, subject.name),

@@ -242,6 +242,7 @@ fn read_again(subject: &Subject<'_>, texts: &Texts) -> Report {
         .map_or(subject.text, |text| text.as_bytes());
     check(&Subject {
         text,
+        parsed: None,
         context: context.as_ref().map(|context| context as _),
         name: subject.name,
         build_args: subject.build_args,

@@ -33,6 +33,8 @@ pub use rule::Rule;
 pub use rules::RULES;
 pub use sarif::sarif;
 
+use crate::dockerfile::ParseError;
+use crate::dockerfile::ast::Dockerfile;
 use crate::model::context::ContextSource;
 use crate::model::image::Platform;
 use crate::model::{Digest, Reference};
@@ -68,6 +70,8 @@ pub struct Subject<'a> {
     pub name: &'a str,
     /// The file.
     pub text: &'a [u8],
+    /// What the parser made of it, where that is known already.
+    pub parsed: Option<&'a Result<Dockerfile, ParseError>>,
     /// The user's build arguments.
     pub build_args: &'a BTreeMap<String, String>,
     /// What is built for.

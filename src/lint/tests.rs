@@ -118,6 +118,7 @@ fn with_subject<T>(
     then(&Subject {
         name: "Dockerfile",
         text,
+        parsed: None,
         build_args: &BTreeMap::new(),
         platform: &Platform::host(),
         context,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Site, SiteError};
 use crate::dockerfile::ast::Dockerfile;
 use crate::dockerfile::{self, ParseError};
-use crate::lint::{self, Mended, Report};
+use crate::lint::Report;
 use crate::model::base::Base;
 use crate::model::context::{ContextSource, EntryKind};
 use crate::model::decision::Grant;
@@ -165,83 +165,7 @@ impl Site {
         context: Option<&dyn ContextSource>,
         grants: &[Grant],
     ) -> Result<Report, SiteError> {
-        self.linted(read, context, grants, lint::check)
-    }
-
-    /// Lints a Dockerfile, and tries the patches of what is found.
-    ///
-    /// # Errors
-    /// If the queue can't be read.
-    pub fn mend(
-        &self,
-        read: &Read,
-        context: Option<&dyn ContextSource>,
-    ) -> Result<(Report, Mended), SiteError> {
-        self.linted(read, context, &[], |subject| {
-            let report = lint::check(subject);
-            let mended = lint::mend(subject, &report);
-            (report, mended)
-        })
-    }
-
-    /// What lint has to know about the world, put together for `then`.
-    fn linted<T>(
-        &self,
-        read: &Read,
-        context: Option<&dyn ContextSource>,
-        grants: &[Grant],
-        then: impl FnOnce(&lint::Subject<'_>) -> T,
-    ) -> Result<T, SiteError> {
-        let approved = self.approved_list()?;
-        let granted = |reference: &Reference| {
-            grants.iter().any(|grant| {
-                matches!(grant, Grant::Base { reference: base } if base.without_digest() == reference.without_digest())
-            })
-        };
-        // A group that is not there grants nothing; who grants it hears so.
-        let groups = Grant::groups(grants);
-        let allowance = self.policy().network.allow(&groups, "").ok();
-        let network = allowance.filter(|_| !groups.is_empty()).map(|allowance| {
-            move |host: &str| host.parse().is_ok_and(|host| allowance.allows(&host))
-        });
-        let subject = lint::Subject {
-            name: &read.name,
-            text: &read.bytes,
-            build_args: &BTreeMap::new(),
-            platform: &Platform::host(),
-            context,
-            approved: &|reference| approved.allows(reference) || granted(reference),
-            base: &|reference| self.base_facts(reference),
-            network: network.as_ref().map(|reaches| reaches as _),
-        };
-        Ok(then(&subject))
-    }
-
-    /// What a held base brings along that lint has to know (R11).
-    fn base_facts(&self, reference: &Reference) -> Option<lint::BaseFacts> {
-        let base = self.queue().base(reference).ok()??;
-        let manifest = self.store().manifest(base.digest).ok()?;
-        let config = self.store().config(manifest.config.digest).ok()?.config;
-        let environment = config
-            .env
-            .iter()
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        Some(lint::BaseFacts {
-            entrypoint: config.entrypoint.is_some_and(|words| !words.is_empty()),
-            cmd: config.cmd.is_some_and(|words| !words.is_empty()),
-            environment: environment
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-            user: config.user,
-            shell: config.shell,
-            working_dir: config.working_dir,
-            healthcheck: config
-                .healthcheck
-                .is_some_and(|check| check.test.first().is_some_and(|word| word != "NONE")),
-            onbuild: config.on_build,
-            digest: Some(base.digest),
-            bytes: manifest.layers.iter().map(|layer| layer.size).sum(),
-        })
+        Ok(self.linter(grants)?.check(read, context))
     }
 
     /// Everything that a reviewer reads before deciding.

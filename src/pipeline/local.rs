@@ -45,23 +45,51 @@ pub struct LocalBuild {
     pub output: Option<String>,
 }
 
+/// So many files are linted without another thread.
+const FEW: usize = 16;
+
 impl Site {
-    /// Reads and lints a Dockerfile of a folder, or a Dockerfile by itself.
+    /// Reads and lints Dockerfiles of folders, or Dockerfiles by themselves, several at a time; the answers are in the order
+    /// of the paths.
     ///
     /// # Errors
-    /// If it can't be read.
-    pub fn lint_path(&self, path: &Path) -> Result<Report, SiteError> {
-        let (read, context) = self.read_path(path)?;
-        self.lint(&read, context.as_ref().map(|c| c as _), &[])
+    /// The first that can't be read.
+    pub fn lint_paths(&self, paths: &[PathBuf]) -> Result<Vec<Report>, SiteError> {
+        let linter = self.linter(&[])?;
+        let lint = |path: &PathBuf| {
+            let (read, context) = self.read_path(path)?;
+            Ok(linter.check(&read, context.as_ref().map(|c| c as _)))
+        };
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = paths.len().div_ceil(workers).max(FEW);
+        if paths.len() <= share {
+            return paths.iter().map(lint).collect();
+        }
+        std::thread::scope(|scope| {
+            let shares: Vec<_> = paths
+                .chunks(share)
+                .map(|paths| scope.spawn(move || paths.iter().map(lint).collect::<Vec<_>>()))
+                .collect();
+            shares
+                .into_iter()
+                .flat_map(|share| {
+                    share
+                        .join()
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                })
+                .collect()
+        })
     }
 
     /// Lints what stands at `path`, and tries the patches of what is found.
     ///
     /// # Errors
-    /// As [`lint_path`](Self::lint_path).
+    /// If it can't be read.
     pub fn mend_path(&self, path: &Path) -> Result<(Report, Mended), SiteError> {
         let (read, context) = self.read_path(path)?;
-        self.mend(&read, context.as_ref().map(|c| c as _))
+        Ok(self
+            .linter(&[])?
+            .mend(&read, context.as_ref().map(|c| c as _)))
     }
 
     /// A Dockerfile, and the folder that it stands in, if `path` is one.

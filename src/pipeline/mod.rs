@@ -21,6 +21,7 @@ pub mod help;
 pub mod holder;
 mod lease;
 mod ledger;
+mod linter;
 mod local;
 mod presence;
 mod publish;

@@ -208,6 +208,7 @@ impl Case {
         check(&Subject {
             name: "Dockerfile",
             text: self.text.as_bytes(),
+            parsed: None,
             build_args: &BTreeMap::new(),
             platform: &Platform::host(),
             context: (!self.files.is_empty()).then_some(&context as &dyn ContextSource),
