@@ -141,6 +141,7 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
             name: row.detection.dockerfile.clone().unwrap_or_default(),
             text: page.dockerfile.clone(),
             findings: page.findings.clone(),
+            scripts: Vec::new(),
         };
         output.say(&format!("\n{}", report.human(output.colour()).trim_end()));
     }

@@ -1,6 +1,6 @@
 //! The walk: what each stage stands on, and every instruction with the variables and commands that it comes to.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::report::Report;
 use super::rule::{Sink, Step};
@@ -88,8 +88,8 @@ pub(super) fn check(subject: &Subject<'_>) -> Report {
         }
         Err(error) => malformed(&mut sink, &error),
     }
-    let findings = sink.findings;
-    Report::new(subject.name, dockerfile.text.clone(), findings)
+    let (findings, scripts) = (sink.findings, sink.scripts);
+    Report::new(subject.name, dockerfile.text.clone(), findings, scripts)
 }
 
 /// The one finding of a file that can't be parsed.
@@ -105,7 +105,12 @@ fn unreadable(subject: &Subject<'_>, error: &ParseError) -> Report {
     };
     let text = String::from_utf8_lossy(subject.text);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    Report::new(subject.name, text.to_owned(), vec![finding])
+    Report::new(
+        subject.name,
+        text.to_owned(),
+        vec![finding],
+        BTreeSet::new(),
+    )
 }
 
 /// A word that can't be expanded: the build would end here.
@@ -216,6 +221,11 @@ pub(super) fn step(
         scope,
         reading: reading.as_ref(),
     };
+    for command in step.commands() {
+        if let Some(path) = &command.file {
+            sink.reached(instruction.span.line, path);
+        }
+    }
     for rule in RULES {
         sink.speak_for(*rule);
         rule.step(&step, sink);

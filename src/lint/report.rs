@@ -3,12 +3,14 @@
 //! Whatever a Dockerfile holds, no control character of it reaches the terminal: every text passes through
 //! [`harmless`] on its way out.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
 use crate::dockerfile::excerpt::{Excerpt, harmless};
 use crate::dockerfile::place::Places;
+use crate::model::effective::Script;
 use crate::model::{Finding, Severity};
 
 /// What lint has to say about one file.
@@ -20,10 +22,17 @@ pub struct Report {
     pub text: String,
     /// Sorted by place, none twice.
     pub findings: Vec<Finding>,
+    /// The scripts that were read because a RUN calls them.
+    pub scripts: Vec<Script>,
 }
 
 impl Report {
-    pub(super) fn new(name: &str, text: String, mut findings: Vec<Finding>) -> Self {
+    pub(super) fn new(
+        name: &str,
+        text: String,
+        mut findings: Vec<Finding>,
+        scripts: BTreeSet<Script>,
+    ) -> Self {
         findings.sort_by(|a, b| {
             let key = |f: &Finding| (f.span.line, f.span.column, f.span.start, f.span.end);
             (key(a), &a.rule, b.severity, &a.message).cmp(&(
@@ -40,6 +49,7 @@ impl Report {
             name: name.to_owned(),
             text,
             findings,
+            scripts: scripts.into_iter().collect(),
         }
     }
 

@@ -1,10 +1,12 @@
 //! What a rule is, and where it says what it has found.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::dockerfile::ast::{Dockerfile, Flag, Instruction};
 use crate::dockerfile::place::Places;
 use crate::dockerfile::{scope, shell};
+use crate::model::effective::Script;
 use crate::model::finding::{Edit, Patch, Span};
 use crate::model::{Finding, Severity};
 
@@ -87,6 +89,8 @@ pub struct Sink<'s> {
     network: Option<&'s dyn Fn(&str) -> bool>,
     rule: Option<&'static dyn Rule>,
     pub(super) findings: Vec<Finding>,
+    /// The scripts that RUN calls.
+    pub(super) scripts: BTreeSet<Script>,
 }
 
 impl<'s> Sink<'s> {
@@ -103,6 +107,7 @@ impl<'s> Sink<'s> {
             network,
             rule: None,
             findings: Vec::new(),
+            scripts: BTreeSet::new(),
         }
     }
 
@@ -114,6 +119,14 @@ impl<'s> Sink<'s> {
     /// The file's text.
     pub(super) const fn text(&self) -> &'s str {
         self.dockerfile.text.as_str()
+    }
+
+    /// Notes a script that a RUN calls.
+    pub(super) fn reached(&mut self, line: u32, path: &str) {
+        if self.scripts.len() < MOST {
+            let path = path.to_owned();
+            self.scripts.insert(Script { line, path });
+        }
     }
 
     pub(super) fn speak_for(&mut self, rule: &'static dyn Rule) {

@@ -5,10 +5,12 @@
 pub mod actor;
 pub mod audit;
 pub mod base;
+pub mod changes;
 pub mod clock;
 pub mod context;
 pub mod decision;
 pub mod digest;
+pub mod effective;
 pub mod event;
 pub mod failure;
 pub mod finding;

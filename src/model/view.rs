@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::changes::Changes;
 use super::decision::Decision;
 use super::ledger::{Difference, NetworkUse};
 use super::reproduction::{Comparison, Reproduction};
@@ -69,6 +70,9 @@ pub struct ReviewPage {
     pub reproduction: Option<Comparison>,
     /// The slug's previous submission and its Dockerfile, if there is one.
     pub previous: Option<Previous>,
+    /// The slug's last published submission, where that is another one than the previous.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<Previous>,
     /// What it or an earlier build of the slug used of the network, where that was ever granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkView>,
@@ -94,6 +98,9 @@ pub struct Previous {
     pub state: State,
     /// Its Dockerfile's text.
     pub dockerfile: String,
+    /// What differs beside the Dockerfile, where its context is still there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
 }
 
 /// One line of the catalog.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::compare::Now;
 use super::{Site, SiteError};
 use crate::dockerfile::ast::Dockerfile;
 use crate::dockerfile::{self, ParseError};
@@ -10,7 +11,7 @@ use crate::model::base::Base;
 use crate::model::context::{ContextSource, EntryKind};
 use crate::model::decision::Grant;
 use crate::model::image::Platform;
-use crate::model::view::{BasePin, Previous, ReviewPage};
+use crate::model::view::{BasePin, ReviewPage};
 use crate::model::{Digest, Failure, Reference, State, Submission, SubmissionId};
 use crate::{bases, intake};
 
@@ -203,17 +204,21 @@ impl Site {
                 (self.lint(&read, Some(&context), &grants)?.findings, pins)
             }
         };
+        let now = Now {
+            text: &read.text,
+            findings: &findings,
+            pins: &pins,
+            context: &context,
+        };
         let previous = match self.queue().previous(&submission)? {
-            Some(row) => Some(Previous {
-                id: row.id,
-                state: row.state,
-                dockerfile: self
-                    .context(&row)
-                    .and_then(|context| self.dockerfile_of(&row, &context))
-                    .map(|read| read.text)
-                    .unwrap_or_default(),
-            }),
+            Some(row) => Some(self.compared(&now, row)?),
             None => None,
+        };
+        let published = match self.queue().published_before(&submission)? {
+            Some(row) if previous.as_ref().is_none_or(|p| p.id != row.id) => {
+                Some(self.compared(&now, row)?)
+            }
+            _ => None,
         };
         let decisions = self.queue().decisions(id)?;
         let network = self.network_view(&submission)?;
@@ -225,6 +230,7 @@ impl Site {
             decisions,
             reproduction: self.reproduction(id)?,
             previous,
+            published,
             network,
         })
     }

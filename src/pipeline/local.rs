@@ -264,7 +264,7 @@ fn read_file(path: &Path, limit: u64) -> Result<Read, SiteError> {
     use std::io::Read as _;
     let unreadable =
         |e: std::io::Error| SiteError::usage(format!("can't read {}: {e}", path.display()));
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(8 << 10);
     std::fs::File::open(path)
         .map_err(unreadable)?
         .take(limit + 1)

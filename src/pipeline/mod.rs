@@ -13,6 +13,7 @@
 
 mod bases;
 mod catalog;
+mod compare;
 mod decide;
 mod doctor;
 mod dossier;

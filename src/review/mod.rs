@@ -4,11 +4,19 @@
 
 pub mod binding;
 pub mod diff;
+pub mod effective;
+pub mod files;
+pub mod flags;
 pub mod rules;
+pub mod settled;
 
 #[cfg(test)]
 mod tests;
 
 pub use binding::{Changed, bind, still_binds};
 pub use diff::{Change, DiffLine, diff};
+pub use effective::effective;
+pub use files::files;
+pub use flags::flags;
 pub use rules::{Refusal, may_approve, may_grant_network, may_reject};
+pub use settled::settled;

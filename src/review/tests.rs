@@ -45,6 +45,7 @@ fn page() -> ReviewPage {
         decisions: Vec::new(),
         reproduction: None,
         previous: None,
+        published: None,
         network: None,
     }
 }

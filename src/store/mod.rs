@@ -130,6 +130,16 @@ impl Queue {
     ) -> Result<T, StoreError> {
         let run = || {
             let idle = lock(&self.0.readers).pop();
+            // Another connection costs a reading of the schema: most commands end before they need one.
+            if idle.is_none()
+                && let Ok(mut writer) = self.0.writer.try_lock()
+            {
+                let transaction =
+                    writer.transaction_with_behavior(TransactionBehavior::Deferred)?;
+                let result = look(&transaction)?;
+                transaction.finish()?;
+                return Ok(result);
+            }
             let mut connection = match idle {
                 Some(connection) => connection,
                 None => self.reader()?,

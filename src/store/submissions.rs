@@ -10,7 +10,7 @@ use crate::model::finding::{Finding, Severity};
 use crate::model::image::BuiltImage;
 use crate::model::submission::{Detection, Lease, Wishes};
 use crate::model::view::BasePin;
-use crate::model::{Actor, Digest, Slug, Submission, SubmissionId, Timestamp};
+use crate::model::{Actor, Digest, Slug, State, Submission, SubmissionId, Timestamp};
 
 /// A submission before it has a number.
 #[derive(Debug, Clone)]
@@ -182,6 +182,20 @@ impl Queue {
                 "SELECT {COLUMNS} FROM submissions WHERE slug = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1"
             ))?
             .query_row(params![of.slug, of.id], submission)
+            .optional()?)
+        })
+    }
+
+    /// The slug's last submission before this one that was published.
+    ///
+    /// # Errors
+    /// If the database can't be read.
+    pub fn published_before(&self, of: &Submission) -> Result<Option<Submission>, StoreError> {
+        self.read(|t| {
+            Ok(t.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM submissions WHERE slug = ?1 AND id < ?2 AND state = ?3 ORDER BY id DESC LIMIT 1"
+            ))?
+            .query_row(params![of.slug, of.id, State::Published], submission)
             .optional()?)
         })
     }

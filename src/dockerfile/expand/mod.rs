@@ -90,6 +90,22 @@ pub fn body(text: &str, lookup: &Lookup<'_>) -> Result<String, ExpandError> {
         .map(|r| r.0)
 }
 
+/// A line with its variables put in, for people: quotes and escapes stay, and so does a variable without a value.
+///
+/// # Errors
+/// As [`word`].
+pub fn shown(line: &str, lookup: &Lookup<'_>) -> Result<String, ExpandError> {
+    let style = Style {
+        quotes: Quotes::Keep,
+        raw_escapes: true,
+        keep_unset: true,
+        heredocs: false,
+    };
+    Lexer::new(line, '\\', style, lookup)
+        .all(false)
+        .map(|r| r.0)
+}
+
 /// The variables that `word` names plainly, as `$name` or `${name}`, and that have no value: they come to nothing, which is
 /// rarely meant. One with a modifier says itself what is to happen then.
 pub fn unset(word: &str, escape: char, lookup: &Lookup<'_>) -> Vec<String> {

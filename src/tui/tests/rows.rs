@@ -191,12 +191,14 @@ pub fn page(row: &QueueRow) -> ReviewPage {
             }),
         }],
         reproduction: None,
+        published: None,
         previous: Some(Previous {
             id: SubmissionId(7),
             state: State::Published,
             dockerfile: DOCKERFILE
                 .replace("RUN curl -fsSL https://example.org/install.sh | sh\n", "")
                 .replace("8080", "8000"),
+            changes: None,
         }),
         network: None,
     }
