@@ -16,6 +16,7 @@ mod lint;
 mod matrix;
 mod mending;
 mod publishing;
+mod reviewing;
 mod sandbox;
 mod scan;
 mod support;

@@ -76,10 +76,7 @@ pub enum Command {
     /// List submissions
     Queue(Queue),
     /// Show one submission: Dockerfile, findings, pins, decisions
-    Show {
-        /// Its number
-        id: SubmissionId,
-    },
+    Show(Show),
     /// Decide about a submission
     Review {
         /// Its number
@@ -174,6 +171,28 @@ pub struct Publish {
     /// Ask nothing: send it as it stands, also if it can't be approved
     #[arg(long, short)]
     pub yes: bool,
+}
+
+/// `flareo show`
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Its number
+    pub id: SubmissionId,
+    /// How its files differ from the slug's submission before it (previous), the last published one (published), or another
+    #[arg(long, value_name = "previous|published|NUMBER", num_args = 0..=1, default_missing_value = "previous", group = "view")]
+    pub diff: Option<String>,
+    /// List the files of its context, all or those whose path holds a text, with what is remarkable about each
+    #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "", group = "view")]
+    pub files: Option<String>,
+    /// Show a text file of its context; with --diff, how it differs
+    #[arg(long, value_name = "PATH")]
+    pub file: Option<String>,
+    /// Show the build that it comes to: variables and the bases' triggers put in, stages, everything from outside
+    #[arg(long, group = "view")]
+    pub effective: bool,
+    /// Say what the scan will find, before anything is built: in the base, and in what the context brings along
+    #[arg(long, group = "view")]
+    pub forecast: bool,
 }
 
 /// `flareo lint`

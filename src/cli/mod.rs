@@ -12,7 +12,9 @@ mod build;
 mod console;
 mod demo;
 mod doctor;
+mod examine;
 mod exception;
+mod forecast;
 pub mod help;
 mod interrupt;
 mod lint;
@@ -116,7 +118,7 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
         Command::Lint(lint) => lint::run(&site, lint, output),
         Command::Build(build) => build::run(&site, build, output),
         Command::Queue(queue) => queue::run(&site, queue, output),
-        Command::Show { id } => show::run(&site, *id, output),
+        Command::Show(show) => examine::run(&site, show, output),
         Command::Review { id, verdict } => review::run(&site, *id, verdict, output),
         Command::Base(base) => base::run(&site, base, output),
         Command::Module(module) => module::run(&site, module, output),

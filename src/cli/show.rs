@@ -2,14 +2,13 @@
 
 use std::process::ExitCode;
 
-use super::network;
 use super::output::{Output, Role, role_of, size, time};
+use super::{examine, network};
 use crate::lint::Report;
 use crate::logs::sanitise;
 use crate::model::decision::{Grant, Verdict};
 use crate::model::{State, SubmissionId};
 use crate::pipeline::{Site, SiteError};
-use crate::review::{self, Change};
 
 /// Prints the review page.
 pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, SiteError> {
@@ -145,25 +144,10 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
         };
         output.say(&format!("\n{}", report.human(output.colour()).trim_end()));
     }
-    if let Some(previous) = &page.previous {
-        let lines = review::diff(&previous.dockerfile, &page.dockerfile);
-        let changed: Vec<_> = lines
-            .iter()
-            .filter(|line| line.change != Change::Same)
-            .collect();
-        output.say(&format!(
-            "\nsince #{} ({}): {} lines changed",
-            previous.id,
-            previous.state,
-            changed.len()
-        ));
-        for line in changed {
-            let (sign, role) = match line.change {
-                Change::Added => ('+', Role::Good),
-                _ => ('-', Role::Bad),
-            };
-            output.say(&output.paint(role, &format!("{sign} {}", sanitise(&line.text))));
-        }
+    for (what, other) in [("", &page.previous), (" published", &page.published)] {
+        let Some(other) = other else { continue };
+        output.say(&format!("\nsince{what} #{} ({})", other.id, other.state));
+        examine::tell(&page, other, output);
     }
     Ok(ExitCode::SUCCESS)
 }

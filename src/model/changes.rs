@@ -18,6 +18,23 @@ pub struct Listed {
     pub target: String,
 }
 
+impl Listed {
+    /// Permissions as `ls` shows them.
+    pub fn permissions(&self) -> String {
+        let kind = match self.what.as_str() {
+            "folder" => 'd',
+            "link" => 'l',
+            _ => '-',
+        };
+        let bit = |at: u32, c: char| if self.mode >> at & 1 == 1 { c } else { '-' };
+        let mut out = String::from(kind);
+        for at in [6, 3, 0] {
+            out.extend([bit(at + 2, 'r'), bit(at + 1, 'w'), bit(at, 'x')]);
+        }
+        out
+    }
+}
+
 /// What happened to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

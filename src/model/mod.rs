@@ -14,6 +14,7 @@ pub mod effective;
 pub mod event;
 pub mod failure;
 pub mod finding;
+pub mod forecast;
 pub mod foreign;
 pub mod image;
 pub mod ledger;

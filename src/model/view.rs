@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::changes::Changes;
+use super::changes::{Changes, Listed};
 use super::decision::Decision;
 use super::ledger::{Difference, NetworkUse};
 use super::reproduction::{Comparison, Reproduction};
@@ -101,6 +101,48 @@ pub struct Previous {
     /// What differs beside the Dockerfile, where its context is still there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Changes>,
+}
+
+/// The files of a context, as far as they were asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContextListing {
+    /// Entries of the context.
+    pub total: u64,
+    /// Those that were asked for.
+    pub matching: u64,
+    /// Bytes of the stored context.
+    pub bytes: u64,
+    /// The first of them, by path.
+    pub files: Vec<ContextFile>,
+}
+
+/// One entry of a context.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContextFile {
+    /// Its path; not sanitised.
+    pub path: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub listed: Listed,
+    /// What is remarkable about it, in words.
+    pub flags: Vec<String>,
+}
+
+/// A file's text, fit to be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileText {
+    /// Its path; not sanitised.
+    pub path: String,
+    /// Its bytes.
+    pub size: u64,
+    /// Whether it is text; if not there are no lines.
+    pub is_text: bool,
+    /// Whether there is more than is shown.
+    pub cut: bool,
+    /// Its lines, control characters as escapes.
+    pub lines: Vec<String>,
+    /// What is remarkable about it, in words.
+    pub flags: Vec<String>,
 }
 
 /// One line of the catalog.

@@ -6,7 +6,7 @@ use super::{Site, SiteError};
 use crate::model::changes::{Changes, PinMove};
 use crate::model::context::ContextSource;
 use crate::model::view::{BasePin, Previous};
-use crate::model::{Digest, Finding, Reference, Submission};
+use crate::model::{Digest, Finding, Reference, Submission, SubmissionId};
 use crate::review;
 
 /// What the newer side is.
@@ -18,6 +18,32 @@ pub(super) struct Now<'a> {
 }
 
 impl Site {
+    /// Another submission, and how `id` differs from it.
+    ///
+    /// # Errors
+    /// If a row is not there, or can't be read.
+    pub fn compared_with(
+        &self,
+        id: SubmissionId,
+        other: SubmissionId,
+    ) -> Result<Previous, SiteError> {
+        let row = self.queue().submission(id)?;
+        let context = self.context(&row)?;
+        let read = self.dockerfile_of(&row, &context)?;
+        let findings = self.lint(&read, Some(&context), &[])?.findings;
+        let pins = match &read.parsed {
+            Ok(file) => self.pins(file, &BTreeMap::new())?,
+            Err(_) => Vec::new(),
+        };
+        let now = Now {
+            text: &read.text,
+            findings: &findings,
+            pins: &pins,
+            context: &context,
+        };
+        self.compared(&now, self.queue().submission(other)?)
+    }
+
     /// The earlier submission, and how `now` differs from it. One whose context is gone has nothing to differ from.
     pub(super) fn compared(&self, now: &Now<'_>, row: Submission) -> Result<Previous, SiteError> {
         let read = self

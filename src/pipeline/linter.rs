@@ -82,12 +82,13 @@ impl Linter<'_> {
                 self.approved.allows(reference)
                     || self.granted.contains(&reference.without_digest())
             },
-            base: &|reference| self.base_facts(reference),
+            base: &|reference| self.facts(reference),
             network: network.as_ref().map(|reaches| reaches as _),
         })
     }
 
-    fn base_facts(&self, reference: &Reference) -> Option<BaseFacts> {
+    /// What is known of a base.
+    pub(super) fn facts(&self, reference: &Reference) -> Option<BaseFacts> {
         if let Ok(known) = self.known.lock()
             && let Some(facts) = known.get(reference)
         {

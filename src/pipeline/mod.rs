@@ -18,6 +18,8 @@ mod decide;
 mod doctor;
 mod dossier;
 mod error;
+mod examine;
+mod forecast;
 pub mod help;
 pub mod holder;
 mod lease;

@@ -48,6 +48,17 @@ pub fn diff(old: &str, new: &str) -> Vec<DiffLine> {
         .collect()
 }
 
+/// Two texts as a unified diff with three lines around each change; nothing where they are the same.
+pub fn unified(old: &str, new: &str, old_name: &str, new_name: &str) -> String {
+    TextDiff::configure()
+        .timeout(std::time::Duration::from_millis(500))
+        .diff_lines(old, new)
+        .unified_diff()
+        .context_radius(3)
+        .header(old_name, new_name)
+        .to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

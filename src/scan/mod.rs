@@ -17,6 +17,7 @@ pub mod versions;
 
 pub use error::ScanError;
 pub use gate::gate;
+pub use survey::Vendored;
 
 use std::ffi::OsStr;
 use std::path::Path;

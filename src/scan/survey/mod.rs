@@ -10,6 +10,7 @@ mod languages;
 mod layer;
 mod system_packages;
 mod tarball;
+mod vendored;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -24,6 +25,7 @@ use crate::model::policy::ScanPolicy;
 use crate::model::scan::Package;
 use crate::oci::{Manifest, Store};
 use layer::Layer;
+pub use vendored::Vendored;
 
 /// All layers together may not unpack to more.
 const UNPACKED_LIMIT: u64 = 64 << 30;
