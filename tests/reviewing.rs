@@ -104,7 +104,7 @@ fn a_forecast_says_what_the_scan_will_find_and_what_it_can_not_tell() {
         "site/Dockerfile",
         "FROM debian:12-slim\nCOPY node_modules /app/node_modules\nCMD [\"x\"]\n",
     );
-    let package = r#"{"name": "lodash", "version": "4.17.20"}"#;
+    let package = r#"{"name": "lodash", "version": "4.17.11"}"#;
     scene.write("site/node_modules/lodash/package.json", package);
     publish(&scene);
     let forecast = scene.json(REVIEWER, ["show", "1", "--forecast"]);
