@@ -15,6 +15,7 @@ mod licences;
 mod lint;
 mod matrix;
 mod mending;
+mod policy;
 mod publishing;
 mod reviewing;
 mod sandbox;

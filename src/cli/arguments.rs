@@ -91,6 +91,9 @@ pub enum Command {
     /// The catalog of published modules
     #[command(subcommand)]
     Module(Module),
+    /// The policy: its own tests, and what another one would have decided
+    #[command(subcommand)]
+    Policy(Policy),
     /// Vulnerabilities that may pass, for a while, with somebody's name under it
     #[command(subcommand)]
     Exception(Exception),
@@ -288,6 +291,25 @@ pub enum Review {
     Release,
     /// Take back your own submission
     Withdraw,
+}
+
+/// `flareo policy`
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Read a policy strictly, and run its examples through lint
+    Check {
+        /// The file [default: the policy in force]
+        file: Option<PathBuf>,
+    },
+    /// Say which past decisions would come out otherwise under another policy; nothing is changed
+    Replay {
+        /// The other policy
+        #[arg(long, value_name = "FILE")]
+        against: PathBuf,
+        /// Only decisions from this day on, as in 2026-01-31
+        #[arg(long, value_name = "DATE")]
+        since: Option<jiff::civil::Date>,
+    },
 }
 
 /// `flareo base`

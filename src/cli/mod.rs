@@ -21,6 +21,7 @@ mod lint;
 mod module;
 mod network;
 mod output;
+mod policy;
 mod progress;
 mod publish;
 mod queue;
@@ -115,6 +116,7 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
     };
     match command {
         Command::Publish(publish) => publish::run(&site, publish, output),
+        Command::Policy(asked) => policy::run(&site, asked, output),
         Command::Lint(lint) => lint::run(&site, lint, output),
         Command::Build(build) => build::run(&site, build, output),
         Command::Queue(queue) => queue::run(&site, queue, output),

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::arguments::Review;
 use super::output::{Output, time};
-use crate::model::SubmissionId;
 use crate::model::decision::Grant;
+use crate::model::{State, SubmissionId};
 use crate::pipeline::{Site, SiteError};
 
 /// Decides and says what happens next.
@@ -32,10 +32,14 @@ pub fn run(
                 .map(|minutes| Grant::Time { minutes: *minutes });
             let network = (!grant_network.is_empty()).then(|| Grant::network(grant_network));
             let grants: Vec<_> = bases.chain(times).chain(network).collect();
-            (
-                site.approve(id, None, reason, &grants)?,
-                "a worker builds it next (`flareo --batch`, or a running `flareo worker`)",
-            )
+            let row = site.approve(id, None, reason, &grants)?;
+            let next = match row.state {
+                State::Pending => {
+                    "you are for it; another reviewer has to be as well (`flareo show` says who is)"
+                }
+                _ => "a worker builds it next (`flareo --batch`, or a running `flareo worker`)",
+            };
+            (row, next)
         }
         Review::Reject { reason } => (site.reject(id, None, reason)?, "its submitter is told why"),
         Review::Withdraw => (site.withdraw(id)?, "its slug is free again"),

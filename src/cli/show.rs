@@ -120,13 +120,51 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
             fact(name, sanitise(&text).into_owned());
         }
     }
-    let approved = page.decisions.last().map(|d| d.verdict) == Some(Verdict::Approve);
-    if row.state == State::Pending && approved {
+    if row.state == State::Pending {
+        let approvals = &page.approvals;
+        for lapsed in &approvals.lapsed {
+            fact(
+                "void",
+                format!(
+                    "what {} approved has changed since: {}; a reviewer decides again",
+                    sanitise(&lapsed.by.0),
+                    sanitise(&lapsed.changed.join(", "))
+                ),
+            );
+        }
+        if !approvals.by.is_empty() && approvals.by.len() >= approvals.needed as usize {
+            fact(
+                "void",
+                format!(
+                    "what was approved could not be built as it was: a reviewer decides again (`flareo audit log --submission {}` says why)",
+                    row.id
+                ),
+            );
+        }
+        if approvals.needed > 1 {
+            let by: Vec<_> = approvals.by.iter().map(|by| sanitise(&by.0)).collect();
+            let by = if by.is_empty() {
+                "nobody yet".to_owned()
+            } else {
+                by.join(", ")
+            };
+            fact(
+                "approvals",
+                format!("{} of {}: {by}", approvals.by.len(), approvals.needed),
+            );
+        }
+    }
+    for (rule, switch) in &page.switches {
+        let until = switch
+            .until
+            .map(|until| format!(" until {until}"))
+            .unwrap_or_default();
         fact(
-            "void",
+            "policy",
             format!(
-                "what was approved changed before it was built: a reviewer decides again (`flareo audit log --submission {}` says what)",
-                row.id
+                "{rule} is {}{until}: {}",
+                switch.severity.word(),
+                sanitise(&switch.reason)
             ),
         );
     }

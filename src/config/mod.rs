@@ -6,4 +6,4 @@ mod paths;
 mod policy;
 
 pub use paths::{Paths, PathsError};
-pub use policy::{PolicyError, load};
+pub use policy::{PolicyError, load, read};

@@ -43,11 +43,7 @@ pub enum PolicyError {
 /// If a file is there and can't be read or is wrong; a named file has to be there.
 pub fn load(paths: &Paths, given: Option<&Path>) -> Result<Policy, PolicyError> {
     if let Some(path) = given {
-        let text = fs::read_to_string(path).map_err(|source| PolicyError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        return parse(path, &text);
+        return read(path);
     }
     for path in paths.policies() {
         match fs::read_to_string(&path) {
@@ -57,6 +53,18 @@ pub fn load(paths: &Paths, given: Option<&Path>) -> Result<Policy, PolicyError> 
         }
     }
     Ok(Policy::default())
+}
+
+/// The policy in this file and no other.
+///
+/// # Errors
+/// If it can't be read or is wrong.
+pub fn read(path: &Path) -> Result<Policy, PolicyError> {
+    let text = fs::read_to_string(path).map_err(|source| PolicyError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(path, &text)
 }
 
 fn parse(path: &Path, text: &str) -> Result<Policy, PolicyError> {
@@ -90,6 +98,22 @@ fn parse(path: &Path, text: &str) -> Result<Policy, PolicyError> {
     if let Err(why) = policy.network.check() {
         return senseless(&why);
     }
+    let review = &policy.review;
+    if review.approvals == 0 || review.approvals_with_grants == 0 {
+        return senseless("review.approvals and review.approvals_with_grants have to be above 0");
+    }
+    for (rule, switch) in &policy.lint.rules {
+        if rule == "PARSE" {
+            return senseless(
+                "lint.rules.PARSE can't be switched: what can't be read can't be built",
+            );
+        }
+        if switch.reason.trim().is_empty() {
+            return senseless(&format!(
+                "lint.rules.{rule} needs a reason: reviewers read it"
+            ));
+        }
+    }
     let build = &policy.build;
     if !(0.0..=1.0).contains(&build.sample_share) {
         return senseless("build.sample_share has to be a number from 0 to 1");
@@ -112,7 +136,7 @@ mod tests {
     use crate::model::policy::ScannerChoice;
 
     fn read(text: &str) -> Result<Policy, String> {
-        parse(Path::new("policy.toml"), text).map_err(|e| e.to_string())
+        super::parse(Path::new("policy.toml"), text).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -152,6 +176,13 @@ mod tests {
             "[network.groups.npm]\nhosts = []\nreason = \"r\"",
             "[network.groups.npm]\nhosts = [\"a.example\"]\nreason = \" \"",
             "[network.groups.NPM]\nhosts = [\"a.example\"]\nreason = \"r\"",
+            "[review]\napprovals = 0",
+            "[lint.rules.NET01]\nseverity = \"warn\"",
+            "[lint.rules.NET01]\nseverity = \"warn\"\nreason = \" \"",
+            "[lint.rules.NET01]\nseverity = \"loud\"\nreason = \"r\"",
+            "[lint.rules.NET01]\nseverity = \"warn\"\nreason = \"r\"\nuntil = \"soon\"",
+            "[lint.rules.PARSE]\nseverity = \"off\"\nreason = \"r\"",
+            "[[example]]\nname = \"x\"\ndockerfile = \"FROM x\"\nexpect = \"fine\"",
             "[build]\nsample_share = 1.5",
             "[build]\nsample_share = nan",
             "[build]\nreproduce = \"sometimes\"",
@@ -190,6 +221,26 @@ mod tests {
         assert_eq!(npm.network.groups["npm"].hosts.len(), 1);
         assert_ne!(npm.digest(), plain.digest());
         assert_ne!(npm.digest(), more.digest());
+    }
+
+    #[test]
+    fn what_is_as_it_always_was_leaves_the_digest_alone() {
+        let plain = read("").unwrap();
+        assert_eq!(
+            read("[review]\napprovals = 1").unwrap().digest(),
+            plain.digest()
+        );
+        let example = "[[example]]\nname = \"x\"\ndockerfile = \"FROM x\"\nexpect = \"blocked\"";
+        assert_eq!(read(example).unwrap().digest(), plain.digest());
+        let two = read("[review]\napprovals = 2").unwrap();
+        assert_ne!(two.digest(), plain.digest());
+        assert_eq!((two.review.needed(false), two.review.needed(true)), (2, 2));
+        let switch = "[lint.rules.HLT01]\nseverity = \"off\"\nreason = \"tools only\"\nuntil = \"2027-01-31\"";
+        let switched = read(switch).unwrap();
+        assert_ne!(switched.digest(), plain.digest());
+        let switch = &switched.lint.rules["HLT01"];
+        assert!(switch.counts("2027-01-30T23:59:59Z".parse().unwrap()));
+        assert!(!switch.counts("2027-01-31T00:00:00Z".parse().unwrap()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::scan::Vulnerability;
 use super::{Digest, Timestamp};
 
 /// Where a finding comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// The base has it.

@@ -24,6 +24,7 @@ pub mod network;
 pub mod passwd;
 pub mod policy;
 pub mod reference;
+pub mod replay;
 pub mod reproduction;
 pub mod scan;
 pub mod secret;

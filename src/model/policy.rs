@@ -1,11 +1,15 @@
 //! The operator's rules as data: `policy.toml`, every key optional.
 
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::Digest;
 use super::limits::{ContextLimits, Limits};
 use super::network::NetworkPolicy;
 use super::scan::VulnerabilitySeverity;
+use super::{Digest, Severity, Timestamp};
 
 /// The whole policy.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -30,6 +34,12 @@ pub struct Policy {
     pub network: NetworkPolicy,
     /// What one build leaves for the next.
     pub cache: CachePolicy,
+    /// Rules of lint that weigh another amount here. Left out of the digest where there is none.
+    #[serde(skip_serializing_if = "LintPolicy::is_default")]
+    pub lint: LintPolicy,
+    /// Dockerfiles, and what this policy has to say of them: its own tests. They decide nothing, so no approval binds them.
+    #[serde(rename = "example", skip_serializing)]
+    pub examples: Vec<Example>,
 }
 
 fn grants_nothing(network: &NetworkPolicy) -> bool {
@@ -77,11 +87,136 @@ pub enum Reproduce {
 pub struct ReviewPolicy {
     /// How long a claim lasts without a sign of life, in seconds.
     pub claim_seconds: u64,
+    /// How many reviewers have to be for a submission (R29). Left out of the digest where it is one.
+    #[serde(skip_serializing_if = "is_one")]
+    pub approvals: u32,
+    /// How many have to be for one with grants, where that is more.
+    #[serde(skip_serializing_if = "is_one")]
+    pub approvals_with_grants: u32,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "what serde calls it with"
+)]
+const fn is_one(count: &u32) -> bool {
+    *count == 1
+}
+
+impl ReviewPolicy {
+    /// How many reviewers have to be for a submission that gets grants, or gets none.
+    pub fn needed(&self, with_grants: bool) -> u32 {
+        match with_grants {
+            true => self.approvals.max(self.approvals_with_grants),
+            false => self.approvals,
+        }
+    }
+}
+
+/// Rules of lint that weigh another amount here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LintPolicy {
+    /// By rule, as in `HLT01`.
+    pub rules: BTreeMap<String, Switch>,
+}
+
+impl LintPolicy {
+    fn is_default(&self) -> bool {
+        self.rules.is_empty()
+    }
+}
+
+/// How much a rule weighs instead, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Switch {
+    /// What its findings weigh.
+    pub severity: Weight,
+    /// Why: whoever reads a page is told.
+    pub reason: String,
+    /// Until when, as in `2027-01-31`: from then on the rule weighs what it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Date>,
+}
+
+/// How much a rule weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weight {
+    /// It is not told.
+    Off,
+    /// Good practice.
+    Advice,
+    /// A reviewer has to look.
+    Warn,
+    /// Cannot be approved without a grant.
+    Block,
+}
+
+impl Weight {
+    /// As a severity; nothing for `off`.
+    pub const fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Off => None,
+            Self::Advice => Some(Severity::Advice),
+            Self::Warn => Some(Severity::Warn),
+            Self::Block => Some(Severity::Block),
+        }
+    }
+
+    /// The word that output uses.
+    pub const fn word(self) -> &'static str {
+        match self.severity() {
+            None => "off",
+            Some(severity) => severity.word(),
+        }
+    }
+}
+
+impl Switch {
+    /// Whether it counts at this moment. The day that it names does not belong to it any more.
+    pub fn counts(&self, now: Timestamp) -> bool {
+        self.until
+            .is_none_or(|until| now.to_zoned(TimeZone::UTC).date() < until)
+    }
+}
+
+/// A Dockerfile, and what the policy has to say of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Example {
+    /// What it shows.
+    pub name: String,
+    /// The Dockerfile.
+    pub dockerfile: String,
+    /// Files of its context, by path.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
+    /// Whether it can be approved.
+    pub expect: Expectation,
+    /// The rules that block it, sorted; not looked at where there is no such key.
+    #[serde(default)]
+    pub rules: Option<Vec<String>>,
+}
+
+/// What becomes of an example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Expectation {
+    /// Nothing blocks it.
+    Approvable,
+    /// Something does.
+    Blocked,
 }
 
 impl Default for ReviewPolicy {
     fn default() -> Self {
-        Self { claim_seconds: 900 }
+        Self {
+            claim_seconds: 900,
+            approvals: 1,
+            approvals_with_grants: 1,
+        }
     }
 }
 

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::changes::{Changes, Listed};
 use super::decision::Decision;
 use super::ledger::{Difference, NetworkUse};
+use super::policy::Switch;
 use super::reproduction::{Comparison, Reproduction};
 use super::submission::Submission;
-use super::{Digest, Finding, Reference, Slug, State, SubmissionId, Timestamp};
+use super::{Actor, Digest, Finding, Reference, Slug, State, SubmissionId, Timestamp};
 
 /// One line of the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +67,12 @@ pub struct ReviewPage {
     pub pins: Vec<BasePin>,
     /// What was decided so far.
     pub decisions: Vec<Decision>,
+    /// Which approvals stand, and how many are needed.
+    #[serde(default)]
+    pub approvals: Approvals,
+    /// Rules that the policy weighs otherwise at this moment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub switches: Vec<(String, Switch)>,
     /// What a second build came to, if there was one (R20).
     pub reproduction: Option<Comparison>,
     /// The slug's previous submission and its Dockerfile, if there is one.
@@ -76,6 +83,26 @@ pub struct ReviewPage {
     /// What it or an earlier build of the slug used of the network, where that was ever granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkView>,
+}
+
+/// Which approvals of a submission stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approvals {
+    /// How many reviewers have to be for it, without grants.
+    pub needed: u32,
+    /// Those who are, by what would be built now.
+    pub by: Vec<Actor>,
+    /// Those who were, before something changed.
+    pub lapsed: Vec<Lapsed>,
+}
+
+/// An approval that no longer holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lapsed {
+    /// Whose it was.
+    pub by: Actor,
+    /// What changed since, in words.
+    pub changed: Vec<String>,
 }
 
 /// What a granted build said over the network, beside the slug's last granted build (R14).

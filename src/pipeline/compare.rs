@@ -41,14 +41,14 @@ impl Site {
             pins: &pins,
             context: &context,
         };
-        self.compared(&now, self.queue().submission(other)?)
+        self.compared(&now, &self.queue().submission(other)?)
     }
 
     /// The earlier submission, and how `now` differs from it. One whose context is gone has nothing to differ from.
-    pub(super) fn compared(&self, now: &Now<'_>, row: Submission) -> Result<Previous, SiteError> {
+    pub(super) fn compared(&self, now: &Now<'_>, row: &Submission) -> Result<Previous, SiteError> {
         let read = self
-            .context(&row)
-            .and_then(|context| Ok((self.dockerfile_of(&row, &context)?, context)));
+            .context(row)
+            .and_then(|context| Ok((self.dockerfile_of(row, &context)?, context)));
         let Ok((read, context)) = read else {
             return Ok(Previous {
                 id: row.id,

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{Site, SiteError};
-use crate::model::decision::{Grant, Pins};
+use crate::model::decision::{Binding, Grant, Pins};
 use crate::model::submission::Lease;
 use crate::model::view::ReviewPage;
-use crate::model::{Failure, State, Submission, SubmissionId};
+use crate::model::{Actor, Failure, State, Submission, SubmissionId};
 use crate::store::{Move, OpenedReview, Transition};
 use crate::{notify, review};
 
@@ -61,13 +61,44 @@ impl Site {
         );
         self.queue().keep_policy(self.policy())?;
         self.remember(&page)?;
-        let step = Move::Approve {
-            binding,
-            reason: reason.to_owned(),
+        let needed = self.policy().review.needed(!grants.is_empty());
+        let reason = reason.to_owned();
+        let step = match self.others_for(&page, &binding, needed)? {
+            true => Move::Approve { binding, reason },
+            false => Move::Assent { binding, reason },
         };
         Ok(self
             .queue()
             .transition(&Transition::new(&page.submission, self.actor(), step))?)
+    }
+
+    /// Whether, with the caller, as many reviewers are for exactly this as have to be (R29).
+    fn others_for(
+        &self,
+        page: &ReviewPage,
+        binding: &Binding,
+        needed: u32,
+    ) -> Result<bool, SiteError> {
+        let mut by: Vec<&Actor> = page
+            .decisions
+            .iter()
+            .filter(|decision| decision.binding.as_ref() == Some(binding))
+            .map(|decision| &decision.by)
+            .filter(|by| **by != page.submission.submitter)
+            .collect();
+        by.sort();
+        by.dedup();
+        let have = by.len();
+        if by.contains(&self.actor()) && have < needed as usize {
+            return Err(review::Refusal::Already {
+                actor: self.actor().clone(),
+                have,
+                needed,
+            }
+            .into());
+        }
+        let with_me = have + usize::from(!by.contains(&self.actor()));
+        Ok(with_me >= needed as usize)
     }
 
     /// Sends a submission back with a reason.

@@ -9,11 +9,11 @@ use crate::dockerfile::{self, ParseError};
 use crate::lint::Report;
 use crate::model::base::Base;
 use crate::model::context::{ContextSource, EntryKind};
-use crate::model::decision::Grant;
+use crate::model::decision::{Binding, Grant};
 use crate::model::image::Platform;
 use crate::model::view::{BasePin, ReviewPage};
 use crate::model::{Digest, Failure, Reference, State, Submission, SubmissionId};
-use crate::{bases, intake};
+use crate::{bases, intake, review};
 
 /// How many links in a row are followed to a Dockerfile.
 const LINKS: usize = 8;
@@ -211,16 +211,28 @@ impl Site {
             context: &context,
         };
         let previous = match self.queue().previous(&submission)? {
-            Some(row) => Some(self.compared(&now, row)?),
+            Some(row) => Some(self.compared(&now, &row)?),
             None => None,
         };
         let published = match self.queue().published_before(&submission)? {
             Some(row) if previous.as_ref().is_none_or(|p| p.id != row.id) => {
-                Some(self.compared(&now, row)?)
+                Some(self.compared(&now, &row)?)
             }
             _ => None,
         };
         let decisions = self.queue().decisions(id)?;
+        let dockerfile = read.digest();
+        let today = |binding: &Binding| {
+            review::bind(
+                &submission,
+                dockerfile,
+                &pins,
+                &binding.grants,
+                self.policy(),
+            )
+        };
+        let needed = self.policy().review.needed(false);
+        let approvals = review::standing(&submission, &decisions, needed, &today);
         let network = self.network_view(&submission)?;
         Ok(ReviewPage {
             submission,
@@ -228,6 +240,8 @@ impl Site {
             findings,
             pins,
             decisions,
+            approvals,
+            switches: self.switches(),
             reproduction: self.reproduction(id)?,
             previous,
             published,

@@ -37,7 +37,7 @@ impl Site {
             vendored.packages.len() + inherited.as_ref().map_or(0, |report| report.packages.len());
         let mut expected = Vec::new();
         if let Some(report) = inherited {
-            expected.extend(self.judged(report, Origin::Inherited, &row.slug)?);
+            expected.extend(self.judged(&report, Origin::Inherited, &row.slug)?);
         }
         let report = ScanReport {
             // There is no image yet: the packages are those of the context.
@@ -52,7 +52,7 @@ impl Site {
             packages: vendored.packages,
             vulnerabilities: brought,
         };
-        expected.extend(self.judged(report, Origin::Brought, &row.slug)?);
+        expected.extend(self.judged(&report, Origin::Brought, &row.slug)?);
         expected.sort_by(|a, b| {
             let key = |e: &Expected| (std::cmp::Reverse(e.finding.severity), e.finding.id.clone());
             key(a).cmp(&key(b))
@@ -122,13 +122,13 @@ impl Site {
     /// The findings of a report, with the exceptions that cover them.
     fn judged(
         &self,
-        report: ScanReport,
+        report: &ScanReport,
         origin: Origin,
         slug: &Slug,
     ) -> Result<Vec<Expected>, SiteError> {
         let policy = &self.policy().scan;
         let exceptions = self.queue().exceptions()?;
-        let (_, marked) = scan::gate(&report, &exceptions, slug, self.clock().now(), policy);
+        let (_, marked) = scan::gate(report, &exceptions, slug, self.clock().now(), policy);
         let rejects = |finding: &Vulnerability| {
             finding.severity >= policy.reject_from && finding.exception.is_none()
         };
@@ -136,7 +136,7 @@ impl Site {
             .vulnerabilities
             .into_iter()
             .map(|finding| Expected {
-                origin: origin.clone(),
+                origin,
                 rejects: rejects(&finding),
                 finding,
             })

@@ -8,11 +8,12 @@ use super::dossier::Read;
 use super::{Site, SiteError};
 use crate::bases::ApprovedList;
 use crate::lint::{self, BaseFacts, Mended, Report, Subject};
-use crate::model::Reference;
 use crate::model::context::ContextSource;
 use crate::model::decision::Grant;
 use crate::model::image::Platform;
 use crate::model::network::Allowance;
+use crate::model::policy::Switch;
+use crate::model::{Finding, Reference};
 
 /// Lint for this site.
 pub struct Linter<'s> {
@@ -47,17 +48,50 @@ impl Site {
     }
 }
 
+impl Site {
+    /// The rules that the policy weighs otherwise at this moment.
+    pub fn switches(&self) -> Vec<(String, Switch)> {
+        let now = self.clock().now();
+        let rules = self.policy().lint.rules.iter();
+        rules
+            .filter(|(_, switch)| switch.counts(now))
+            .map(|(rule, switch)| (rule.clone(), switch.clone()))
+            .collect()
+    }
+}
+
 impl Linter<'_> {
     /// What lint finds.
     pub fn check(&self, read: &Read, context: Option<&dyn ContextSource>) -> Report {
-        self.with(read, context, lint::check)
+        self.weighed(self.with(read, context, lint::check))
+    }
+
+    /// The findings as the policy weighs them.
+    fn weighed(&self, mut report: Report) -> Report {
+        let now = self.site.clock().now();
+        let rules = &self.site.policy().lint.rules;
+        let switch = |finding: &Finding| rules.get(&finding.rule).filter(|s| s.counts(now));
+        report.findings.retain_mut(|finding| {
+            let Some(switch) = switch(finding) else {
+                return true;
+            };
+            match switch.severity.severity() {
+                None => false,
+                Some(severity) => {
+                    finding.severity = severity;
+                    true
+                }
+            }
+        });
+        report
     }
 
     /// What lint finds, and what its patches come to.
     pub fn mend(&self, read: &Read, context: Option<&dyn ContextSource>) -> (Report, Mended) {
         self.with(read, context, |subject| {
-            let report = lint::check(subject);
-            let mended = lint::mend(subject, &report);
+            let report = self.weighed(lint::check(subject));
+            let mut mended = lint::mend(subject, &report);
+            mended.report = self.weighed(mended.report);
             (report, mended)
         })
     }

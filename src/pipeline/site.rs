@@ -53,6 +53,20 @@ pub struct Site {
     actor: Actor,
 }
 
+impl Settings {
+    fn with(&self, policy: Policy) -> Self {
+        Self {
+            paths: self.paths.clone(),
+            policy,
+            actor: self.actor.clone(),
+            clock: self.clock.clone(),
+            program: self.program.clone(),
+            key_seed: self.key_seed.clone(),
+            steady: self.steady,
+        }
+    }
+}
+
 struct Inner {
     settings: Settings,
     queue: Queue,
@@ -61,12 +75,29 @@ struct Inner {
     key: OnceLock<SigningKey>,
 }
 
+/// Whether every rule that the policy switches is one that lint has.
+///
+/// # Errors
+/// The first that is none.
+pub fn known_rules(policy: &Policy) -> Result<(), SiteError> {
+    let unknown = |name: &&String| !crate::lint::RULES.iter().any(|rule| rule.id() == *name);
+    match policy.lint.rules.keys().find(unknown) {
+        None => Ok(()),
+        Some(name) => Err(SiteError::usage(format!(
+            "the policy switches {}, and lint has no such rule",
+            crate::dockerfile::excerpt::harmless(name)
+        ))
+        .help("`flareo help linting` lists the rules")),
+    }
+}
+
 impl Site {
     /// Opens a state folder, and makes what is missing of it.
     ///
     /// # Errors
     /// If the folder can't be made or is open to others, or the queue's database can't be used.
     pub fn open(settings: Settings) -> Result<Self, SiteError> {
+        known_rules(&settings.policy)?;
         settings.paths.make().map_err(SiteError::host)?;
         let queue = Queue::open(&settings.paths.queue(), settings.clock.clone())?;
         queue.seed_approved(&bases::approved::defaults(), &settings.actor)?;
@@ -92,6 +123,22 @@ impl Site {
         Self {
             inner: self.inner.clone(),
             actor: Actor::new(actor),
+        }
+    }
+
+    /// The same site under another policy, to ask what it would say: it is not kept as one that was in force.
+    #[must_use]
+    pub fn under(&self, policy: Policy) -> Self {
+        let inner = Inner {
+            settings: self.inner.settings.with(policy),
+            queue: self.inner.queue.clone(),
+            store: self.inner.store.clone(),
+            sandbox: OnceLock::new(),
+            key: OnceLock::new(),
+        };
+        Self {
+            inner: Arc::new(inner),
+            actor: self.actor.clone(),
         }
     }
 

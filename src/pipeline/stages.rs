@@ -23,7 +23,7 @@ use crate::store::{Move, StoreError, Transition};
 use crate::{notify, review};
 
 /// The evidence that the scan leaves for signing: the report's JSON in the content store.
-const SCAN_REPORT: &str = "scan-report";
+pub(super) const SCAN_REPORT: &str = "scan-report";
 /// The longest scan report that is read back, in bytes.
 const REPORT_LIMIT: u64 = 256 << 20;
 

@@ -9,6 +9,7 @@ pub mod files;
 pub mod flags;
 pub mod rules;
 pub mod settled;
+pub mod standing;
 
 #[cfg(test)]
 mod tests;
@@ -18,5 +19,6 @@ pub use diff::{Change, DiffLine, diff};
 pub use effective::effective;
 pub use files::files;
 pub use flags::flags;
-pub use rules::{Refusal, may_approve, may_grant_network, may_reject};
+pub use rules::{Refusal, covered, may_approve, may_grant_network, may_reject};
 pub use settled::settled;
+pub use standing::standing;

@@ -2,8 +2,8 @@
 
 use crate::model::decision::Grant;
 use crate::model::network::{NetworkPolicy, UnknownGroup};
-use crate::model::view::ReviewPage;
-use crate::model::{Actor, Severity, State};
+use crate::model::view::{BasePin, ReviewPage};
+use crate::model::{Actor, Finding, Severity, State};
 
 /// Why a decision is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +51,16 @@ pub enum Refusal {
         reference: String,
         /// The line.
         line: u32,
+    },
+    /// The same reviewer twice is one reviewer (R29).
+    #[error("{actor} is for this already: {have} of {needed} are, and another reviewer has to be")]
+    Already {
+        /// Who tried.
+        actor: Actor,
+        /// How many are for it.
+        have: usize,
+        /// How many are needed.
+        needed: u32,
     },
     /// A rejection has to say why.
     #[error("a rejection needs a reason: the submitter reads it (--reason …)")]
@@ -104,7 +114,7 @@ pub fn may_approve(
         .iter()
         .filter(|f| f.severity == Severity::Block)
     {
-        if !covered(page, finding, grants) {
+        if !covered(&page.pins, finding, grants) {
             return Err(Refusal::Blocked {
                 rule: finding.rule.clone(),
                 line: finding.span.line,
@@ -163,9 +173,9 @@ pub fn may_grant_network(
 
 /// Whether a grant covers a blocking finding: BASE01, for the very base on that line. What the network grant covers is
 /// no blocking finding any more, as the page was read under it.
-fn covered(page: &ReviewPage, finding: &crate::model::Finding, grants: &[Grant]) -> bool {
+pub fn covered(pins: &[BasePin], finding: &Finding, grants: &[Grant]) -> bool {
     finding.rule == "BASE01"
-        && page.pins.iter().any(|pin| {
+        && pins.iter().any(|pin| {
             pin.line == finding.span.line
                 && grants.iter().any(|grant| {
                     matches!(grant, Grant::Base { reference } if reference.without_digest() == pin.reference.without_digest())

@@ -44,6 +44,8 @@ fn page() -> ReviewPage {
         pins: vec![pin],
         decisions: Vec::new(),
         reproduction: None,
+        approvals: Default::default(),
+        switches: Vec::new(),
         previous: None,
         published: None,
         network: None,

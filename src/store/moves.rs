@@ -22,6 +22,13 @@ pub enum Move {
         /// Why.
         reason: String,
     },
+    /// A reviewer is for it, and the policy wants more than one (R29): it waits on.
+    Assent {
+        /// What exactly this reviewer is for.
+        binding: Binding,
+        /// Why.
+        reason: String,
+    },
     /// A reviewer turns it away.
     Reject {
         /// Why, in the reviewer's words.
@@ -58,7 +65,7 @@ impl Move {
             Self::Approve { .. } => State::Approved,
             Self::Reject { .. } => State::Rejected,
             Self::Withdraw => State::Withdrawn,
-            Self::Void { .. } => State::Pending,
+            Self::Assent { .. } | Self::Void { .. } => State::Pending,
             Self::Begin => State::Building,
             Self::Built(_) => State::Scanning,
             Self::Scanned => State::Signing,
@@ -72,6 +79,7 @@ impl Move {
     pub const fn action(&self) -> &'static str {
         match self {
             Self::Approve { .. } => "submission.approve",
+            Self::Assent { .. } => "submission.assent",
             Self::Reject { .. } => "submission.reject",
             Self::Withdraw => "submission.withdraw",
             Self::Void { .. } => "submission.void",
@@ -87,7 +95,7 @@ impl Move {
     /// What the audit log keeps of it, beside what the caller adds.
     fn facts(&self) -> Value {
         match self {
-            Self::Approve { binding, reason } => {
+            Self::Approve { binding, reason } | Self::Assent { binding, reason } => {
                 json!({ "reason": reason, "approval": binding.digest(), "binding": binding })
             }
             Self::Reject { reason } | Self::Void { reason } | Self::Yank { reason } => {
@@ -102,7 +110,10 @@ impl Move {
 
     /// Whether the step needs a reviewer whom no other reviewer's claim stands in the way of.
     const fn is_decision(&self) -> bool {
-        matches!(self, Self::Approve { .. } | Self::Reject { .. })
+        matches!(
+            self,
+            Self::Approve { .. } | Self::Assent { .. } | Self::Reject { .. }
+        )
     }
 }
 
@@ -222,7 +233,8 @@ impl Transition {
             return Err(conflict(t, row, state)?);
         }
         let to = self.action.to();
-        if !state.may_become(to) {
+        let waits_on = matches!(self.action, Move::Assent { .. }) && state == to;
+        if !waits_on && !state.may_become(to) {
             return Err(StoreError::Forbidden {
                 id,
                 from: state,
@@ -238,7 +250,8 @@ impl Transition {
                 holder: row.work.as_ref().map(|lease| lease.holder.clone()),
             });
         }
-        if matches!(self.action, Move::Approve { .. }) && self.by == row.submitter {
+        let is_for_it = matches!(self.action, Move::Approve { .. } | Move::Assent { .. });
+        if is_for_it && self.by == row.submitter {
             return Err(StoreError::OwnSubmission {
                 id,
                 actor: self.by.clone(),
@@ -299,6 +312,7 @@ impl Transition {
                 set("approval = ?2", &binding.digest())?;
                 set("approved_at = ?2", &At(now))?;
             }
+            Move::Assent { binding, reason } => decide(Verdict::Approve, reason, Some(binding))?,
             Move::Reject { reason } => {
                 decide(Verdict::Reject, reason, None)?;
                 set("failure = ?2", &Json(Failure::new(reason.clone())))?;

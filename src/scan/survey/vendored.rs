@@ -65,10 +65,10 @@ impl Vendored {
             match files::read(&entry.path, interest, size, &mut content) {
                 Ok(Some(Fact::Packages(packages))) => found.packages.extend(packages),
                 Ok(Some(Fact::NotCovered(what))) => {
-                    found.gaps.push(format!("{what} ({})", entry.path))
+                    found.gaps.push(format!("{what} ({})", entry.path));
                 }
                 Ok(Some(Fact::Unreadable(why))) => {
-                    found.gaps.push(format!("{}: {why}", entry.path))
+                    found.gaps.push(format!("{}: {why}", entry.path));
                 }
                 Ok(_) => {}
                 Err(error) => found.gaps.push(format!("{}: {error}", entry.path)),

@@ -191,6 +191,8 @@ pub fn page(row: &QueueRow) -> ReviewPage {
             }),
         }],
         reproduction: None,
+        approvals: Default::default(),
+        switches: Vec::new(),
         published: None,
         previous: Some(Previous {
             id: SubmissionId(7),
