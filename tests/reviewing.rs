@@ -135,3 +135,99 @@ fn a_forecast_says_what_the_scan_will_find_and_what_it_can_not_tell() {
     let without = scene.run(REVIEWER, ["show", "1", "--forecast"]);
     assert_eq!(without.code(), 3, "{without:?}");
 }
+
+#[test]
+fn a_rejection_brings_lines_reasons_and_the_patch() {
+    let scene = Scene::new();
+    scene.ok("root", ["init"]);
+    scene.write(
+        "site/Dockerfile",
+        "# syntax=docker/dockerfile:1\nFROM debian:12-slim\nRUN --network=host true\nCMD [\"x\"]\n",
+    );
+    let folder = scene.path("site");
+    let mail = ["--email", "ann@example.org"];
+    for slug in ["one", "two"] {
+        let arguments = ["publish", folder.to_str().unwrap(), "--slug", slug];
+        scene.ok(SUBMITTER, arguments.into_iter().chain(mail));
+    }
+    let comment = [
+        "review",
+        "1",
+        "comment",
+        "--line",
+        "3",
+        "why \u{1b}[31mthis?",
+    ];
+    scene.ok(REVIEWER, comment);
+    for wrong in [
+        ["review", "1", "comment", "--line", "9", "x"],
+        ["review", "1", "comment", "--line", "0", "x"],
+        ["review", "1", "comment", "--line", "1", " "],
+    ] {
+        assert_eq!(scene.run(REVIEWER, wrong).code(), 2, "{wrong:?}");
+    }
+    let page = scene.ok(REVIEWER, ["show", "1"]).out();
+    assert!(
+        page.contains("nobody Dockerfile:3: why ") && !page.contains('\u{1b}'),
+        "{page:?}"
+    );
+    scene.ok(
+        REVIEWER,
+        [
+            "review",
+            "1",
+            "reject",
+            "--reason",
+            "Leave the sandbox alone.",
+        ],
+    );
+    assert_eq!(
+        scene.run(REVIEWER, comment).code(),
+        2,
+        "nobody reads it any more"
+    );
+
+    let sent = mails(&scene);
+    for part in [
+        "Leave the sandbox alone.",
+        "Dockerfile:3: why \\u{1b}[31mthis? (nobody)",
+        "RUN01 Dockerfile:3: --network=host leaves the sandbox",
+        "-# syntax=docker/dockerfile:1\n",
+        "+RUN true\n",
+    ] {
+        assert!(sent.contains(part), "{part}\n{sent}");
+    }
+    // The words are there for the next one like it.
+    let page = scene.json(REVIEWER, ["show", "2"]);
+    assert_eq!(
+        page["precedents"][0]["reason"], "Leave the sandbox alone.",
+        "{page}"
+    );
+    assert_eq!(
+        page["precedents"][0]["rules"],
+        serde_json::json!(["RUN01", "SRC03"])
+    );
+
+    // A claim is taken over knowingly.
+    scene.ok(REVIEWER, ["review", "2", "claim"]);
+    assert_eq!(scene.run("root", ["review", "2", "claim"]).code(), 4);
+    scene.ok("root", ["review", "2", "claim", "--steal"]);
+    let log = scene
+        .ok("root", ["audit", "log", "--submission", "2"])
+        .out();
+    assert!(
+        log.contains("submission.steal") && log.contains("nobody"),
+        "{log}"
+    );
+}
+
+/// The mails that wait to be sent, as the program shows or keeps them.
+fn mails(scene: &Scene) -> String {
+    let database = scene.state().join("flareo.db");
+    let output = std::process::Command::new("python3")
+        .args(["-c", "import sqlite3,sys\nfor r in sqlite3.connect(sys.argv[1]).execute('select body from outbox order by rowid'): print(r[0])"])
+        .arg(database)
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

@@ -285,8 +285,23 @@ pub enum Review {
         #[arg(long)]
         reason: String,
     },
+    /// Say something about a line; the submitter reads it with the rejection
+    Comment {
+        /// The line, from 1
+        #[arg(long)]
+        line: u32,
+        /// The file, relative to the context [default: the Dockerfile]
+        #[arg(long)]
+        file: Option<String>,
+        /// The words
+        text: String,
+    },
     /// Say that you are reading it
-    Claim,
+    Claim {
+        /// Take it over from whoever reads it now; they are told
+        #[arg(long)]
+        steal: bool,
+    },
     /// Say that you no longer are
     Release,
     /// Take back your own submission

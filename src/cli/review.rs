@@ -43,8 +43,22 @@ pub fn run(
         }
         Review::Reject { reason } => (site.reject(id, None, reason)?, "its submitter is told why"),
         Review::Withdraw => (site.withdraw(id)?, "its slug is free again"),
-        Review::Claim => {
-            let lease = site.claim(id)?;
+        Review::Comment { line, file, text } => {
+            let comment = site.comment(id, file.as_deref(), *line, text)?;
+            if output.json() {
+                output.document(&comment)?;
+            } else {
+                output.say(&format!(
+                    "noted at line {line}; its submitter reads it with your decision"
+                ));
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        Review::Claim { steal } => {
+            let lease = match steal {
+                true => site.steal_claim(id)?,
+                false => site.claim(id)?,
+            };
             if output.json() {
                 output.document(&lease)?;
             } else {

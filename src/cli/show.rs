@@ -173,6 +173,15 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
         let number = output.paint(Role::Faint, &format!("{:>5}", index + 1));
         output.say(&format!("{number}  {}", sanitise(line)));
     }
+    for comment in &page.comments {
+        output.say(&format!(
+            "{} {}:{}: {}",
+            output.paint(Role::Strong, &sanitise(&comment.by.0)),
+            sanitise(&comment.file),
+            comment.line,
+            sanitise(&comment.text)
+        ));
+    }
     if !page.findings.is_empty() {
         let report = Report {
             name: row.detection.dockerfile.clone().unwrap_or_default(),
@@ -181,6 +190,16 @@ pub fn run(site: &Site, id: SubmissionId, output: &Output) -> Result<ExitCode, S
             scripts: Vec::new(),
         };
         output.say(&format!("\n{}", report.human(output.colour()).trim_end()));
+    }
+    for precedent in &page.precedents {
+        output.say(&format!(
+            "\n#{} {} was rejected by {} with {}: {}",
+            precedent.id,
+            precedent.slug,
+            sanitise(&precedent.by.0),
+            precedent.rules.join(", "),
+            sanitise(&precedent.reason)
+        ));
     }
     for (what, other) in [("", &page.previous), (" published", &page.published)] {
         let Some(other) = other else { continue };

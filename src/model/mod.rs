@@ -7,6 +7,7 @@ pub mod audit;
 pub mod base;
 pub mod changes;
 pub mod clock;
+pub mod comment;
 pub mod context;
 pub mod decision;
 pub mod digest;

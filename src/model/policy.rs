@@ -90,6 +90,9 @@ pub struct ReviewPolicy {
     /// How many reviewers have to be for a submission (R29). Left out of the digest where it is one.
     #[serde(skip_serializing_if = "is_one")]
     pub approvals: u32,
+    /// Words for decisions, to be taken with a key. They decide nothing, so no approval binds them.
+    #[serde(skip_serializing)]
+    pub templates: Vec<String>,
     /// How many have to be for one with grants, where that is more.
     #[serde(skip_serializing_if = "is_one")]
     pub approvals_with_grants: u32,
@@ -215,6 +218,7 @@ impl Default for ReviewPolicy {
         Self {
             claim_seconds: 900,
             approvals: 1,
+            templates: Vec::new(),
             approvals_with_grants: 1,
         }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::changes::{Changes, Listed};
+use super::comment::{Comment, Precedent};
 use super::decision::Decision;
 use super::ledger::{Difference, NetworkUse};
 use super::policy::Switch;
@@ -67,6 +68,15 @@ pub struct ReviewPage {
     pub pins: Vec<BasePin>,
     /// What was decided so far.
     pub decisions: Vec<Decision>,
+    /// What reviewers said about single lines, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<Comment>,
+    /// Rejections for the same rules, the latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub precedents: Vec<Precedent>,
+    /// Words that the policy has ready for decisions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<String>,
     /// Which approvals stand, and how many are needed.
     #[serde(default)]
     pub approvals: Approvals,

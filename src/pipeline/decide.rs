@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Site, SiteError};
+use crate::model::comment::Comment;
 use crate::model::decision::{Binding, Grant, Pins};
 use crate::model::submission::Lease;
 use crate::model::view::ReviewPage;
@@ -119,10 +120,60 @@ impl Site {
             reason: reason.to_owned(),
         };
         let mut transition = Transition::new(&page.submission, self.actor(), step);
-        if let Some(mail) = notify::rejected(&page.submission, &Failure::new(reason)) {
+        let (comments, patch) = (page.comments.clone(), self.ready_patch(&page)?);
+        let evidence = notify::Evidence {
+            findings: &page.findings,
+            comments: &comments,
+            patch: patch.as_deref(),
+        };
+        if let Some(mail) = notify::rejected(&page.submission, &Failure::new(reason), &evidence) {
             transition = transition.mail(mail);
         }
         Ok(self.queue().transition(&transition)?)
+    }
+
+    /// The patch that mends what is found, tried, as `git apply` takes it; nothing where there is none.
+    fn ready_patch(&self, page: &ReviewPage) -> Result<Option<String>, SiteError> {
+        if page.findings.iter().all(|finding| finding.patch.is_none()) {
+            return Ok(None);
+        }
+        let context = self.context(&page.submission)?;
+        let read = self.dockerfile_of(&page.submission, &context)?;
+        let (_, mended) = self.linter(&[])?.mend(&read, Some(&context));
+        let patch = crate::lint::unified(&mended.files, &str::to_owned);
+        Ok(Some(patch).filter(|patch| !patch.is_empty()))
+    }
+
+    /// Says something about a line of the Dockerfile, or of another file of the context.
+    ///
+    /// # Errors
+    /// If nothing is said, there is no such line, or the submission is no longer pending.
+    pub fn comment(
+        &self,
+        id: SubmissionId,
+        file: Option<&str>,
+        line: u32,
+        text: &str,
+    ) -> Result<Comment, SiteError> {
+        let row = self.queue().submission(id)?;
+        let context = self.context(&row)?;
+        let dockerfile = row.detection.dockerfile.as_deref().unwrap_or("Dockerfile");
+        let name = file.unwrap_or(dockerfile);
+        let lines = match name == dockerfile {
+            true => self.dockerfile_of(&row, &context)?.text.lines().count(),
+            false => self.context_file(id, name)?.lines.len(),
+        };
+        if line == 0 || line as usize > lines {
+            return Err(SiteError::usage(format!(
+                "{} has {lines} lines, and no line {line}",
+                crate::dockerfile::excerpt::harmless(name)
+            )));
+        }
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(SiteError::usage("a comment needs words"));
+        }
+        Ok(self.queue().comment(id, self.actor(), name, line, text)?)
     }
 
     /// Takes a submission back. Only its submitter can.
@@ -150,6 +201,15 @@ impl Site {
     pub fn claim(&self, id: SubmissionId) -> Result<Lease, SiteError> {
         let lease = Duration::from_secs(self.policy().review.claim_seconds);
         Ok(self.queue().claim(id, self.actor(), lease)?)
+    }
+
+    /// Takes a claim over from whoever holds it: the audit log keeps from whom, and their page says who reads it now.
+    ///
+    /// # Errors
+    /// If it is no longer pending.
+    pub fn steal_claim(&self, id: SubmissionId) -> Result<Lease, SiteError> {
+        let lease = Duration::from_secs(self.policy().review.claim_seconds);
+        Ok(self.queue().steal_claim(id, self.actor(), lease)?)
     }
 
     /// Says that the caller no longer reads it.

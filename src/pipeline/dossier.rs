@@ -12,11 +12,13 @@ use crate::model::context::{ContextSource, EntryKind};
 use crate::model::decision::{Binding, Grant};
 use crate::model::image::Platform;
 use crate::model::view::{BasePin, ReviewPage};
-use crate::model::{Digest, Failure, Reference, State, Submission, SubmissionId};
+use crate::model::{Digest, Failure, Reference, Severity, State, Submission, SubmissionId};
 use crate::{bases, intake, review};
 
 /// How many links in a row are followed to a Dockerfile.
 const LINKS: usize = 8;
+/// Rejections for the same rules that a page shows.
+const PRECEDENTS: usize = 3;
 
 /// The file that `name` leads to where it is a link, as it may be for Docker. Links were checked to stay in the
 /// context; what this can't follow is left for the reader to complain of.
@@ -221,6 +223,14 @@ impl Site {
             _ => None,
         };
         let decisions = self.queue().decisions(id)?;
+        let told = findings.iter().filter(|f| f.severity != Severity::Advice);
+        let rules: Vec<&str> = told.map(|f| f.rule.as_str()).collect();
+        let precedents = match submission.state {
+            State::Pending if !rules.is_empty() => {
+                self.queue().precedents(id, &rules, PRECEDENTS)?
+            }
+            _ => Vec::new(),
+        };
         let dockerfile = read.digest();
         let today = |binding: &Binding| {
             review::bind(
@@ -240,6 +250,9 @@ impl Site {
             findings,
             pins,
             decisions,
+            comments: self.queue().comments(id)?,
+            precedents,
+            templates: self.policy().review.templates.clone(),
             approvals,
             switches: self.switches(),
             reproduction: self.reproduction(id)?,

@@ -10,6 +10,7 @@ pub mod flags;
 pub mod rules;
 pub mod settled;
 pub mod standing;
+pub mod suggestions;
 
 #[cfg(test)]
 mod tests;
@@ -22,3 +23,4 @@ pub use flags::flags;
 pub use rules::{Refusal, covered, may_approve, may_grant_network, may_reject};
 pub use settled::settled;
 pub use standing::standing;
+pub use suggestions::{Suggestion, suggestions};

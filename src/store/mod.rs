@@ -12,6 +12,7 @@ mod bases;
 mod changes;
 mod claims;
 mod columns;
+mod comments;
 mod decisions;
 mod error;
 mod exceptions;

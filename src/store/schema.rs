@@ -14,6 +14,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/01-queue.sql")),
     M::up(include_str!("migrations/02-reproduction.sql")),
     M::up(include_str!("migrations/03-network.sql")),
+    M::up(include_str!("migrations/04-comments.sql")),
 ];
 
 /// The schema that this program knows.
