@@ -241,3 +241,101 @@ fn the_readme_shows_the_keys_that_there_are() {
         "README.md should hold this table:\n{keys}"
     );
 }
+
+#[test]
+fn a_clean_resubmission_is_judged_with_words_in_five_keys() {
+    let scene = Scene::new();
+    scene.ok("root", ["init"]);
+    let rootfs = scene.write("rootfs/etc/os-release", "ID=debian\n");
+    scene.base("debian:12-slim", rootfs.parent().unwrap().parent().unwrap());
+    let folder = scene.path("site");
+    let publish = ["publish", folder.to_str().unwrap(), "--slug", "hello"];
+    scene.write(
+        "site/Dockerfile",
+        "FROM debian:12-slim\nRUN curl https://example.com/x\nCMD [\"x\"]\n",
+    );
+    scene.ok(SUBMITTER, publish);
+    scene.ok(
+        REVIEWER,
+        ["review", "1", "reject", "--reason", "no network"],
+    );
+    scene.write(
+        "site/Dockerfile",
+        "FROM debian:12-slim\nCOPY x /x\nCMD [\"/x\"]\n",
+    );
+    scene.write("site/x", "#!/bin/sh\n");
+    scene.ok(SUBMITTER, publish);
+
+    let mut console = Console::open(&scene, REVIEWER);
+    console.shows(&["hello", "pending"]);
+    // One key each: open it, what changed, approve, the words that fit, done.
+    let keys = ["\r", "d", "a", "\t", "\r"];
+    let shows: [&[&str]; 5] = [
+        &["can be approved", "since #1: 1 resolved, 0 new"],
+        &["Changes", "RUN curl https://example.com/x"],
+        &["Approve #2 hello"],
+        &["What stood against #1 is mended (NET02)."],
+        &["#2 hello is approved"],
+    ];
+    for (key, shows) in keys.into_iter().zip(shows) {
+        console.press(key);
+        console.shows(shows);
+    }
+    println!("{} keys from the queue to the decision", keys.len());
+    let page = scene.json("root", ["show", "2"]);
+    assert_eq!(page["submission"]["state"], "approved");
+    assert_eq!(
+        page["decisions"][0]["reason"],
+        "What stood against #1 is mended (NET02)."
+    );
+    console.press("q");
+    console.press("q");
+    console.ends_with(0);
+}
+
+#[test]
+fn a_reviewer_looks_into_files_says_something_and_takes_a_claim_over() {
+    let scene = Scene::new();
+    scene.ok("root", ["init"]);
+    scene.write(
+        "site/Dockerfile",
+        "FROM debian:12-slim\nRUN sh /app/run.sh\nCOPY app /app\nCMD [\"x\"]\n",
+    );
+    scene.write("site/app/run.sh", "echo \u{1b}[2Jhostile\n");
+    let folder = scene.path("site");
+    scene.ok(
+        SUBMITTER,
+        ["publish", folder.to_str().unwrap(), "--slug", "hello"],
+    );
+    scene.ok("root", ["review", "1", "claim"]);
+    let mut console = Console::open(&scene, REVIEWER);
+    console.shows(&["hello", "pending"]);
+    console.press("\r");
+    console.shows(&["root reads it", "RUN sh /app/run.sh"]);
+    console.press("f");
+    console.shows(&["app/run.sh", "-rw-r--r--"]);
+    console.press("G");
+    console.press("\r");
+    console.shows(&["hostile", "app/run.sh 17 B"]);
+    console.press("e");
+    console.shows(&["Stages", "From outside", "Instructions"]);
+    // One by one, or the terminal takes two for one with alt.
+    for shows in ["app/run.sh 17 B", "Files 3", "RUN sh /app/run.sh"] {
+        console.press("\u{1b}");
+        console.shows(&[shows]);
+    }
+    console.press("m");
+    console.shows(&["line 1:"]);
+    console.press("why this base?\r");
+    console.shows(&["noted at line 1"]);
+    console.press("c");
+    console.shows(&["Take #1 hello over?", "root reads it"]);
+    console.press("y");
+    console.shows(&["#1 is yours to read; root sees that on the page"]);
+    let page = scene.json("root", ["show", "1"]);
+    assert_eq!(page["comments"][0]["text"], "why this base?");
+    assert_eq!(page["submission"]["claim"]["holder"], REVIEWER);
+    console.press("q");
+    console.press("q");
+    console.ends_with(0);
+}

@@ -113,6 +113,12 @@ actions! {
     Approve     "review.approve"  ["a"], &[Review], "approve", "approve this submission";
     Reject      "review.reject"   ["x"], &[Review], "reject", "reject this submission, with a reason";
     Diff        "review.diff"     ["d"], &[Review], "changes", "what changed since the previous submission";
+    Files       "review.files"    ["f"], &[Review], "files", "the files of the context, with what is remarkable about each";
+    Effective   "review.build"    ["e"], &[Review], "build", "the build that it comes to: variables and triggers put in, what comes from outside";
+    Forecast    "review.forecast" ["s"], &[Review], "scan", "what the scan will find, before anything is built";
+    Comment     "review.comment"  ["m"], &[Review], "comment", "say something about the line of the chosen finding, or the first that is shown";
+    Claim       "review.claim"    ["c"], &[Review], "claim", "say that you read it, or no longer do";
+    Suggest     "write.suggest"   ["tab"], &[Deciding], "words", "the next words that fit: the page's own, the policy's, those of a precedent";
     Follow      "build.follow"    ["f"], &[Build], "follow", "stay at the end of the log, or stop";
     Fold        "fold"            ["space"], &[Review], "unfold", "unfold or fold the chosen finding";
     NextPane    "pane.next"       ["tab"], PANES, "pane", "next pane, scope of the queue, topic of the help";

@@ -4,6 +4,7 @@
 //! Every method may take its time: none is called on the thread that reads keys and draws. An error is a text for
 //! people, shown as it is.
 
+use super::theme::Role;
 use crate::model::decision::{Pins, Verdict};
 use crate::model::module::Module;
 use crate::model::view::{ModuleRow, QueueRow, ReviewPage};
@@ -41,6 +42,25 @@ pub trait Desk: Send + Sync {
     /// A text for people.
     fn review(&self, id: SubmissionId) -> Result<ReviewPage, String>;
 
+    /// What lies beside the page of a submission, as rows that are fit to be shown.
+    ///
+    /// # Errors
+    /// A text for people.
+    fn look(&self, id: SubmissionId, look: &Look) -> Result<Sheet, String>;
+
+    /// Says that who sits at the keyboard reads a submission now, or no longer; with `steal`, also where somebody else does.
+    /// Gives a sentence about what happened.
+    ///
+    /// # Errors
+    /// A text for people.
+    fn claim(&self, id: SubmissionId, steal: bool) -> Result<String, String>;
+
+    /// Says something about a line of the Dockerfile.
+    ///
+    /// # Errors
+    /// A text for people.
+    fn comment(&self, id: SubmissionId, line: u32, text: &str) -> Result<String, String>;
+
     /// Decides as `ruling` says and gives a sentence about what happened.
     ///
     /// # Errors
@@ -64,6 +84,39 @@ pub trait Desk: Send + Sync {
     /// # Errors
     /// A text for people.
     fn module(&self, id: SubmissionId) -> Result<ModuleDetail, String>;
+}
+
+/// What a reviewer looks into beside the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// The files of the context.
+    Files,
+    /// One of them.
+    File(String),
+    /// The build that it comes to.
+    Build,
+    /// What the scan will find.
+    Forecast,
+}
+
+/// Rows under a title.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sheet {
+    /// The title.
+    pub title: String,
+    /// The rows.
+    pub entries: Vec<SheetEntry>,
+}
+
+/// A row of a sheet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SheetEntry {
+    /// Its text, harmless.
+    pub text: String,
+    /// What it is.
+    pub role: Role,
+    /// The file that it stands for; not sanitised.
+    pub path: Option<String>,
 }
 
 /// Which rows of the queue.

@@ -3,7 +3,8 @@
 use crossterm::event::KeyEvent;
 
 use super::desk::{
-    Desk, EventPage, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Standing,
+    Desk, EventPage, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
+    Standing,
 };
 use super::screens::review::Dossier;
 use super::widgets::window::STRETCH;
@@ -85,6 +86,24 @@ pub enum Request {
     },
     /// What is there to review?
     Review(SubmissionId),
+    /// What lies beside it?
+    Look(SubmissionId, Look),
+    /// Claim it, or give it back.
+    Claim {
+        /// Which.
+        id: SubmissionId,
+        /// Also where somebody else has it.
+        steal: bool,
+    },
+    /// Say something about a line.
+    Comment {
+        /// Of which submission.
+        id: SubmissionId,
+        /// Which line.
+        line: u32,
+        /// What.
+        text: String,
+    },
     /// Decide.
     Decide(Ruling),
     /// What does its spool say?
@@ -135,6 +154,12 @@ pub enum Answer {
         id: SubmissionId,
         result: Result<Box<Dossier>, String>,
     },
+    Looked {
+        id: SubmissionId,
+        look: Look,
+        result: Result<Sheet, String>,
+    },
+    Said(Result<String, String>),
     Decided {
         id: SubmissionId,
         verdict: Verdict,
@@ -173,6 +198,13 @@ pub fn ask(desk: &dyn Desk, request: Request) -> Reply {
             id,
             result: desk.review(id).map(|page| Box::new(Dossier::of(page))),
         },
+        Request::Look(id, look) => Answer::Looked {
+            id,
+            result: desk.look(id, &look),
+            look,
+        },
+        Request::Claim { id, steal } => Answer::Said(desk.claim(id, steal)),
+        Request::Comment { id, line, text } => Answer::Said(desk.comment(id, line, &text)),
         Request::Decide(ruling) => Answer::Decided {
             id: ruling.id,
             verdict: ruling.verdict,

@@ -33,6 +33,7 @@ mod run;
 pub mod screens;
 mod search;
 pub mod session;
+mod sheets;
 pub mod site;
 mod terminal;
 pub mod theme;

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::desk::{
-    Desk, EventPage, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Standing,
+    Desk, EventPage, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
+    Standing,
 };
+use super::sheets;
 use crate::logs::{SpoolReader, latest_attempt, spool_path};
 use crate::model::decision::Verdict;
 use crate::model::event::Happening;
@@ -164,6 +166,60 @@ impl Desk for SiteDesk {
         self.site.review_page(id).map_err(words)
     }
 
+    fn look(&self, id: SubmissionId, look: &Look) -> Result<Sheet, String> {
+        match look {
+            Look::Files => self
+                .site
+                .context_files(id, "")
+                .map(|files| sheets::files(&files)),
+            Look::File(path) => self
+                .site
+                .context_file(id, path)
+                .map(|file| sheets::file(&file)),
+            Look::Build => self
+                .site
+                .effective_build(id)
+                .map(|build| sheets::build(&build)),
+            Look::Forecast => self
+                .site
+                .forecast(id)
+                .map(|forecast| sheets::forecast(&forecast)),
+        }
+        .map_err(words)
+    }
+
+    fn claim(&self, id: SubmissionId, steal: bool) -> Result<String, String> {
+        let row = self.site.queue().submission(id).map_err(text)?;
+        let now = self.site.clock().now();
+        let held = row.claim.filter(|claim| claim.expires_at > now);
+        if held
+            .as_ref()
+            .is_some_and(|claim| claim.holder == self.site.actor().0)
+        {
+            self.site.release(id).map_err(words)?;
+            return Ok(format!("#{id} is free for others to read"));
+        }
+        match steal {
+            true => self.site.steal_claim(id),
+            false => self.site.claim(id),
+        }
+        .map_err(words)?;
+        Ok(match held {
+            Some(held) => format!(
+                "#{id} is yours to read; {} sees that on the page",
+                held.holder
+            ),
+            None => format!("#{id} is yours to read"),
+        })
+    }
+
+    fn comment(&self, id: SubmissionId, line: u32, said: &str) -> Result<String, String> {
+        self.site.comment(id, None, line, said).map_err(words)?;
+        Ok(format!(
+            "noted at line {line}; the submitter reads it with your decision"
+        ))
+    }
+
     fn decide(&self, ruling: &Ruling) -> Result<String, String> {
         let seen = Seen {
             version: ruling.version,
@@ -176,6 +232,12 @@ impl Desk for SiteDesk {
             Verdict::Reject => self.site.reject(ruling.id, Some(&seen), &ruling.reason),
         }
         .map_err(words)?;
+        if ruling.verdict == Verdict::Approve && row.state == State::Pending {
+            return Ok(format!(
+                "you are for #{} {}; another reviewer has to be as well",
+                row.id, row.slug
+            ));
+        }
         Ok(format!("#{} {} is {}", row.id, row.slug, row.state))
     }
 

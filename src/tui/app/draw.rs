@@ -62,11 +62,12 @@ impl App {
     fn draw_status(&self, ink: &mut Ink<'_>, area: Rect) {
         let area = inset(area, 1, 0);
         if let Some(prompt) = &self.prompt {
-            let verb = match self.screen {
-                ScreenId::Queue | ScreenId::Catalog => "filter ",
-                ScreenId::Review | ScreenId::Build => "search ",
+            let verb = match (self.commenting, self.screen) {
+                (Some((_, line)), _) => format!("line {line}: "),
+                (None, ScreenId::Queue | ScreenId::Catalog) => "filter ".to_owned(),
+                (None, ScreenId::Review | ScreenId::Build) => "search ".to_owned(),
             };
-            let used = ink.put(area, 0, verb, Role::Accent);
+            let used = ink.put(area, 0, &verb, Role::Accent);
             let place = right_of(area, used);
             // The end is where one writes.
             let room = usize::from(place.width.saturating_sub(1));

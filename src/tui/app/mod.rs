@@ -12,7 +12,7 @@ use super::message::{Answer, Effect, Event, ExitReason, Reply, Request};
 use super::screens::build::Build;
 use super::screens::catalog::Catalog;
 use super::screens::help::Help;
-use super::screens::popup::{Message, Popup};
+use super::screens::popup::{Message, Popup, Yes};
 use super::screens::queue::Queue;
 use super::screens::review::Review;
 use super::screens::{Note, Out, Scene, Screen, ScreenId};
@@ -44,6 +44,8 @@ pub struct App {
     help: Option<Help>,
     popups: Vec<Popup>,
     prompt: Option<Prompt>,
+    /// The line that the prompt is a comment on, if it is none to search.
+    commenting: Option<(SubmissionId, u32)>,
     note: Option<Note>,
     standing_known: bool,
 }
@@ -66,6 +68,7 @@ impl App {
             help: None,
             popups: Vec::new(),
             prompt: None,
+            commenting: None,
             note: None,
             standing_known: false,
         }
@@ -160,7 +163,7 @@ impl App {
     fn go(&mut self, screen: ScreenId, id: Option<SubmissionId>, out: &mut Out) {
         if let Some(id) = id {
             match screen {
-                ScreenId::Review => self.review.open(id, self.theme.glyphs),
+                ScreenId::Review => self.review.open(id, &self.who, self.theme.glyphs),
                 ScreenId::Build => {
                     let slug = self
                         .queue
@@ -266,6 +269,17 @@ impl App {
                     deciding.break_line();
                 }
             }
+            Action::Suggest => {
+                if let Some(Popup::Deciding(deciding)) = self.popups.last_mut() {
+                    deciding.suggest();
+                }
+            }
+            Action::Comment if self.help.is_none() => {
+                self.commenting = self.review.line(scene);
+                if self.commenting.is_some() {
+                    self.prompt = Some(Prompt::default());
+                }
+            }
             Action::Yes => self.confirmed(out),
             Action::No => {
                 self.popups.pop();
@@ -332,6 +346,7 @@ impl App {
             return;
         }
         self.prompt = None;
+        self.commenting = None;
         match self.screen {
             ScreenId::Queue => self.queue.filter_by(""),
             ScreenId::Catalog => self.catalog.filter_by(""),
@@ -363,6 +378,12 @@ impl App {
             Some(_) => {}
             None => {
                 if let Some(prompt) = self.prompt.take() {
+                    if let Some((id, line)) = self.commenting.take() {
+                        let text = prompt.text().to_owned();
+                        out.effects
+                            .push(Effect::Ask(Request::Comment { id, line, text }));
+                        return;
+                    }
                     match self.screen {
                         ScreenId::Review => self.review.search_for(prompt.text(), scene, out),
                         ScreenId::Build => self.build.search_for(prompt.text(), scene, out),
@@ -375,11 +396,18 @@ impl App {
 
     fn confirmed(&mut self, out: &mut Out) {
         if let Some(Popup::Confirm(confirm)) = self.popups.pop() {
+            let ruling = match confirm.yes {
+                Yes::Decide(ruling) => ruling,
+                Yes::Steal(id) => {
+                    out.effects
+                        .push(Effect::Ask(Request::Claim { id, steal: true }));
+                    return;
+                }
+            };
             if let Some(Popup::Deciding(deciding)) = self.popups.last_mut() {
                 deciding.sent = true;
             }
-            out.effects
-                .push(Effect::Ask(Request::Decide(confirm.ruling)));
+            out.effects.push(Effect::Ask(Request::Decide(ruling)));
         }
     }
 
@@ -417,6 +445,15 @@ impl App {
                 verdict,
                 result,
             } => self.decided(id, verdict, result, out),
+            Answer::Looked { id, look, result } => self.review.looked(id, &look, result),
+            Answer::Said(Ok(text)) => {
+                self.note = Some(Note {
+                    text,
+                    role: Role::Good,
+                });
+                out.effects.extend(self.update(Event::Changed));
+            }
+            Answer::Said(Err(error)) => self.note = Some(failed(error)),
             Answer::Events {
                 id,
                 from,

@@ -9,6 +9,7 @@ use crate::logs::sanitise;
 use crate::model::decision::{Pins, Verdict};
 use crate::model::view::ReviewPage;
 use crate::model::{Finding, Severity, SubmissionId};
+use crate::review::{Suggestion, suggestions};
 use crate::tui::action::Context;
 use crate::tui::desk::Ruling;
 use crate::tui::figures::count;
@@ -36,8 +37,19 @@ pub struct Confirm {
     pub question: String,
     /// What follows from yes.
     pub consequence: String,
-    /// What yes decides.
-    pub ruling: Ruling,
+    /// What it is about, in its own words.
+    pub words: String,
+    /// What yes does.
+    pub yes: Yes,
+}
+
+/// What a yes does.
+#[derive(Debug)]
+pub enum Yes {
+    /// Decides.
+    Decide(Ruling),
+    /// Takes a claim over.
+    Steal(SubmissionId),
 }
 
 /// A text with a heading.
@@ -71,7 +83,7 @@ impl Popup {
                 &confirm.question,
                 Role::Bad,
                 &[
-                    (&confirm.ruling.reason, Role::Strong),
+                    (&confirm.words, Role::Strong),
                     ("", Role::Text),
                     (&confirm.consequence, Role::Text),
                     ("", Role::Text),
@@ -99,6 +111,12 @@ pub struct Deciding {
     facts: Vec<(String, Role)>,
     ruling: Ruling,
     text: TextArea<'static>,
+    suggestions: Vec<Suggestion>,
+    /// Which of them is the next.
+    next: usize,
+    /// What was put in last, and where it came from.
+    put_in: Option<String>,
+    from: String,
     /// Why the last attempt did not go through.
     pub error: Option<String>,
     /// Whether the desk has been asked.
@@ -136,6 +154,10 @@ impl Deciding {
                 reason: String::new(),
             },
             text,
+            suggestions: suggestions(page, verdict),
+            next: 0,
+            put_in: None,
+            from: String::new(),
             error: None,
             sent: false,
         }
@@ -198,8 +220,47 @@ impl Deciding {
                 "{} gets your reason by mail and has to submit again. This can't be taken back.",
                 self.submitter
             ),
-            ruling,
+            words: ruling.reason.clone(),
+            yes: Yes::Decide(ruling),
         }
+    }
+
+    /// Puts in the next words that fit. What somebody has written stays above them.
+    pub fn suggest(&mut self) {
+        let Some(next) = self
+            .suggestions
+            .get(self.next % self.suggestions.len().max(1))
+        else {
+            return;
+        };
+        let written = self.reason();
+        let own = match &self.put_in {
+            Some(last) => written.strip_suffix(last.as_str()).unwrap_or(&written),
+            None => &written,
+        };
+        let own = own.trim_end();
+        let clean: Vec<String> = next
+            .text
+            .lines()
+            .map(|line| sanitise(line).into_owned())
+            .collect();
+        let text = clean.join("\n");
+        let whole = match own {
+            "" => text.clone(),
+            own => format!("{own}\n{text}"),
+        };
+        self.put_in = Some(text);
+        self.from = format!(
+            "words: {} ({} of {})",
+            next.from,
+            self.next % self.suggestions.len() + 1,
+            self.suggestions.len()
+        );
+        self.next += 1;
+        self.text.select_all();
+        self.text.cut();
+        self.text
+            .insert_str(whole.get(..LONGEST_REASON).unwrap_or(&whole));
     }
 
     fn draw(&self, ink: &mut Ink<'_>, body: Rect) {
@@ -226,7 +287,7 @@ impl Deciding {
             (None, false) => Vec::new(),
         };
         let hint = format!(
-            "enter  {}     alt-enter  new line     esc  leave it",
+            "enter  {}    tab  words    alt-enter  new line    esc  leave it",
             verb.to_lowercase()
         );
         let fixed = 2 + 1 + 1 + error.len();
@@ -248,7 +309,11 @@ impl Deciding {
             line += 1;
         }
         line += gap as u16;
-        ink.put(area, line, "Reason", Role::Dim);
+        let head = match self.from.as_str() {
+            "" => "Reason".to_owned(),
+            from => format!("Reason, {}", sanitise(from)),
+        };
+        ink.put(area, line, &head, Role::Dim);
         line += 1;
         let text_area = top_of(below(area, line), text_height as u16);
         if text_area.height > 0 && text_area.width > 0 {

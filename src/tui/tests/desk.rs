@@ -7,8 +7,10 @@ use super::rows::*;
 use crate::model::view::{ModuleRow, QueueRow, ReviewPage};
 use crate::model::{Actor, Digest, Event, State, SubmissionId, Timestamp};
 use crate::tui::desk::{
-    Desk, EventPage, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Standing,
+    Desk, EventPage, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
+    SheetEntry, Standing,
 };
+use crate::tui::theme::Role;
 
 /// A desk.
 #[derive(Default)]
@@ -214,6 +216,63 @@ impl Desk for Sample {
             .find(|page| page.submission.id == id)
             .cloned()
             .ok_or_else(|| format!("there is no submission #{id}"))
+    }
+
+    fn look(&self, id: SubmissionId, look: &Look) -> Result<Sheet, String> {
+        self.ok()?;
+        let entry = |text: &str, role, path: Option<&str>| SheetEntry {
+            text: text.into(),
+            role,
+            path: path.map(str::to_owned),
+        };
+        Ok(match look {
+            Look::Files => Sheet {
+                title: "Files 3, 1.5 MiB".into(),
+                entries: vec![
+                    entry(
+                        "-rw-r--r--     412 B  Dockerfile",
+                        Role::Text,
+                        Some("Dockerfile"),
+                    ),
+                    entry(
+                        "-rw-r--r--      12 B  .env  [secret? a `.env`]",
+                        Role::Warn,
+                        Some(".env"),
+                    ),
+                    entry("drwxr-xr-x       0 B  src", Role::Text, None),
+                ],
+            },
+            Look::File(path) => Sheet {
+                title: path.clone(),
+                entries: (1..=60)
+                    .map(|n| entry(&format!("{n:>5}  line {n} of #{id}"), Role::Text, None))
+                    .collect(),
+            },
+            Look::Build => Sheet {
+                title: "Build".into(),
+                entries: vec![
+                    entry("Stages", Role::Strong, None),
+                    entry("  > 0 <- node:20-slim", Role::Text, None),
+                ],
+            },
+            Look::Forecast => return Err("there is no vulnerability database".into()),
+        })
+    }
+
+    fn claim(&self, id: SubmissionId, steal: bool) -> Result<String, String> {
+        self.ok()?;
+        Ok(format!(
+            "#{id} is yours to read{}",
+            if steal { " now" } else { "" }
+        ))
+    }
+
+    fn comment(&self, id: SubmissionId, line: u32, text: &str) -> Result<String, String> {
+        self.ok()?;
+        match text {
+            "" => Err("a comment needs words".into()),
+            text => Ok(format!("noted at line {line} of #{id}: {text}")),
+        }
     }
 
     fn decide(&self, ruling: &Ruling) -> Result<String, String> {

@@ -193,7 +193,7 @@ fn what_changes_elsewhere_appears_and_the_chosen_row_stays_chosen() {
 #[test]
 fn n_goes_from_finding_to_finding_and_from_match_to_match() {
     let mut session = open(Sample::many(), 80, 16);
-    session.press("enter n n").unwrap();
+    session.press("enter n").unwrap();
     assert!(session.frame().text.contains("NET01: curl"));
     session.press("/").unwrap();
     session.write("workdir");

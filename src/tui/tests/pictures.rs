@@ -87,6 +87,13 @@ fn other_states() {
     narrow("review-hostile", Sample::hostile(), "enter");
     narrow("review-approve", Sample::many(), "j enter a");
     narrow("review-blocked", Sample::many(), "enter a");
+    narrow("review-files", Sample::many(), "enter f j");
+    narrow("review-file", Sample::many(), "enter f enter");
+    narrow("review-effective", Sample::many(), "enter e");
+    narrow("review-forecast", Sample::many(), "enter s");
+    narrow("review-suggest", Sample::many(), "j enter a tab");
+    narrow("review-comment", Sample::many(), "enter m");
+    narrow("review-steal", Sample::many(), "enter c");
     narrow("help-topic", Sample::many(), "? tab");
     narrow("review-reject", Sample::many(), "enter x N o enter");
     narrow("build-none", Sample::many(), "3");

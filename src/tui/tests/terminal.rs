@@ -12,7 +12,8 @@ use super::desk::Sample;
 use super::rows;
 use crate::model::SubmissionId;
 use crate::tui::desk::{
-    Desk, EventPage, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Standing,
+    Desk, EventPage, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
+    Standing,
 };
 use crate::tui::{ExitReason, Options, run};
 
@@ -52,6 +53,9 @@ impl Desk for Fragile {
         assert_ne!(id, SubmissionId(13), "the desk broke down");
         self.0.review(id)
     }
+    fn look(&self, id: SubmissionId, look: &Look) -> Result<Sheet, String> { self.0.look(id, look) }
+    fn claim(&self, id: SubmissionId, steal: bool) -> Result<String, String> { self.0.claim(id, steal) }
+    fn comment(&self, id: SubmissionId, line: u32, text: &str) -> Result<String, String> { self.0.comment(id, line, text) }
     fn decide(&self, ruling: &Ruling) -> Result<String, String> { self.0.decide(ruling) }
     fn events(&self, id: SubmissionId, f: u64, l: usize) -> Result<EventPage, String> { self.0.events(id, f, l) }
     fn modules(&self, t: &str, o: u64, l: usize) -> Result<ModulePage, String> { self.0.modules(t, o, l) }

@@ -41,7 +41,10 @@ impl fmt::Debug for Dossier {
 
 impl Dossier {
     /// Makes `page` ready.
-    pub fn of(page: ReviewPage) -> Self {
+    pub fn of(mut page: ReviewPage) -> Self {
+        // What decides comes first; within that, the order of the file.
+        page.findings
+            .sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         let lines = Lines::of(&page.dockerfile);
         let source: Vec<&str> = page.dockerfile.lines().collect();
         let places = page

@@ -119,8 +119,12 @@ impl Review {
                     "The context has none, or an empty one.",
                 );
             }
-            self.source
-                .draw(ink, parts.source, dossier, self.at.top, &self.search);
+            match self.asides.last() {
+                Some(aside) => aside.draw(ink, parts.source),
+                None => self
+                    .source
+                    .draw(ink, parts.source, dossier, self.at.top, &self.search),
+            }
         }
         if parts.wide || self.pane == Pane::Findings {
             self.draw_findings(ink, parts.findings, &dossier.page.findings);
@@ -143,7 +147,12 @@ impl Review {
                 Role::Dim
             }
         };
-        let source = if self.diff { "Changes" } else { "Dockerfile" };
+        let title = self.asides.last().map(super::aside::Aside::title);
+        let source = match &title {
+            Some(title) => title.as_str(),
+            None if self.diff => "Changes",
+            None => "Dockerfile",
+        };
         let findings = match findings {
             0 => "Findings".into(),
             n => format!("Findings {n}"),
@@ -172,7 +181,7 @@ impl Review {
         }
         let rows = self.source.rows.len();
         let height = usize::from(parts.source.height);
-        if rows > height && (parts.wide || self.pane == Pane::Source) {
+        if self.asides.is_empty() && rows > height && (parts.wide || self.pane == Pane::Source) {
             let percent = (self.at.top + height).min(rows) * 100 / rows;
             ink.right(
                 left_of(parts.tabs, parts.tabs.width - 2),
@@ -202,10 +211,11 @@ impl Review {
             let rows = self.finding_rows(n, finding, area.width);
             let row = below(top_of(area, line + 1), line);
             let role = severity_role(finding.severity);
-            let place = if area.width < 60 {
-                format!(":{:<3} ", finding.span.line)
-            } else {
-                format!("line {:<4} ", finding.span.line)
+            let place = match (finding.span.line, area.width < 60) {
+                (0, true) => format!("{:<4} ", ""),
+                (0, false) => format!("{:<9} ", "beside"),
+                (line, true) => format!(":{line:<3} "),
+                (line, false) => format!("line {line:<4} "),
             };
             let fold = ink.glyphs().folds[usize::from(rows.len() > 1)];
             ink.line(
@@ -286,6 +296,10 @@ fn draw_summary(ink: &mut Ink<'_>, area: Rect, page: &ReviewPage, scene: Scene) 
         spans.push(span(format!("{} lint is clean", glyphs.good), Role::Good));
         spans.push(span("  ", Role::Dim));
     }
+    if row.state == crate::model::State::Pending && super::super::popup::obstacles(page).is_none() {
+        spans.push(span(format!("{} can be approved", glyphs.good), Role::Good));
+        spans.push(span("  ", Role::Dim));
+    }
     let pinned = page.pins.iter().filter(|p| p.digest.is_some()).count();
     let mut facts = vec![
         format!(" {}", bytes(row.context_bytes)),
@@ -295,6 +309,28 @@ fn draw_summary(ink: &mut Ink<'_>, area: Rect, page: &ReviewPage, scene: Scene) 
             n => format!("{pinned} of {} pinned", count(n as u64, "base")),
         },
     ];
+    if page.approvals.needed > 1 && row.state == crate::model::State::Pending {
+        facts.push(format!(
+            "{} of {} approvals",
+            page.approvals.by.len(),
+            page.approvals.needed
+        ));
+    }
+    if let Some((id, changes)) = page
+        .previous
+        .as_ref()
+        .and_then(|p| Some((p.id, p.changes.as_ref()?)))
+    {
+        facts.insert(
+            0,
+            format!(
+                " since #{id}: {} resolved, {} new, {}",
+                changes.resolved.len(),
+                changes.new.len(),
+                count(changes.files.count(), "file")
+            ),
+        );
+    }
     if row.wishes.requires_network {
         facts.push("asks for network".into());
     }

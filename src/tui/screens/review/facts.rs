@@ -3,7 +3,7 @@
 use crate::model::State;
 use crate::model::decision::{Grant, Verdict};
 use crate::model::ledger::HostChange;
-use crate::model::view::ReviewPage;
+use crate::model::view::{Previous, ReviewPage};
 use crate::tui::figures::{bytes, count, date, state_glyph, state_role};
 use crate::tui::ink::{Line, span, wrap};
 use crate::tui::theme::{Glyphs, Role};
@@ -154,6 +154,8 @@ pub(super) fn facts(page: &ReviewPage, glyphs: &Glyphs, width: u16) -> Vec<Line<
         }
     }
 
+    said(&mut sheet, page, glyphs);
+
     sheet.heading("Before this");
     match &page.previous {
         Some(previous) => {
@@ -173,10 +175,126 @@ pub(super) fn facts(page: &ReviewPage, glyphs: &Glyphs, width: u16) -> Vec<Line<
                 },
                 Role::Dim,
             );
+            changes(&mut sheet, previous, glyphs);
         }
         None => sheet.plain("the first submission of this module", Role::Dim),
     }
+    if let Some(published) = &page.published {
+        sheet.heading("Published last");
+        let mark = state_glyph(glyphs, published.state);
+        let text = format!("#{} {}", published.id, published.state);
+        sheet.marked(mark, state_role(published.state), &text, Role::Text);
+        changes(&mut sheet, published, glyphs);
+    }
     sheet.lines
+}
+
+/// Findings and files that are listed of a comparison.
+const DIFFERENCES: usize = 30;
+
+/// What reviewers said: lines, approvals that stand or lapsed, what was said before, what the policy switches.
+fn said(sheet: &mut Sheet, page: &ReviewPage, glyphs: &Glyphs) {
+    let approvals = &page.approvals;
+    for lapsed in &approvals.lapsed {
+        let text = format!(
+            "what {} approved has changed: {}",
+            lapsed.by,
+            lapsed.changed.join(", ")
+        );
+        sheet.marked(glyphs.warn, Role::Warn, &text, Role::Warn);
+    }
+    if approvals.needed > 1 {
+        let by: Vec<String> = approvals.by.iter().map(ToString::to_string).collect();
+        let text = format!(
+            "{} of {} approvals {}",
+            by.len(),
+            approvals.needed,
+            by.join(", ")
+        );
+        sheet.plain(text.trim_end(), Role::Text);
+    }
+    if !page.comments.is_empty() {
+        sheet.heading("Said");
+        for comment in page.comments.iter().take(DIFFERENCES) {
+            sheet.plain(
+                &format!("{} at {}:{}", comment.by, comment.file, comment.line),
+                Role::Text,
+            );
+            sheet.under(&comment.text, Role::Dim);
+        }
+    }
+    if !page.precedents.is_empty() {
+        sheet.heading("Rejected before");
+        for precedent in &page.precedents {
+            let rules = precedent.rules.join(", ");
+            sheet.plain(
+                &format!(
+                    "#{} {} with {rules}, by {}",
+                    precedent.id, precedent.slug, precedent.by
+                ),
+                Role::Text,
+            );
+            sheet.under(
+                precedent.reason.lines().next().unwrap_or_default(),
+                Role::Dim,
+            );
+        }
+    }
+    if !page.switches.is_empty() {
+        sheet.heading("Switched by the policy");
+        for (rule, switch) in &page.switches {
+            let until = switch
+                .until
+                .map(|until| format!(" until {until}"))
+                .unwrap_or_default();
+            sheet.plain(
+                &format!("{rule}: {}{until}", switch.severity.word()),
+                Role::Warn,
+            );
+            sheet.under(&switch.reason, Role::Dim);
+        }
+    }
+}
+
+/// What differs beside the lines of the Dockerfile.
+fn changes(sheet: &mut Sheet, other: &Previous, glyphs: &Glyphs) {
+    let Some(changes) = &other.changes else {
+        return;
+    };
+    for (mark, role, word, findings) in [
+        (glyphs.good, Role::Good, "resolved", &changes.resolved),
+        (glyphs.warn, Role::Warn, "new", &changes.new),
+    ] {
+        for finding in findings.iter().take(DIFFERENCES) {
+            let text = format!("{word}: {} {}", finding.rule, finding.message);
+            sheet.marked(mark, role, &text, Role::Text);
+        }
+    }
+    for pin in changes.pins.iter().take(DIFFERENCES) {
+        let text = format!("{} is pinned to something else", pin.reference.familiar());
+        sheet.marked(glyphs.warn, Role::Warn, &text, Role::Text);
+    }
+    let files = &changes.files;
+    if files.count() == 0 {
+        sheet.under("the same files", Role::Dim);
+    }
+    for file in files.list.iter().take(DIFFERENCES) {
+        let size = file
+            .new
+            .as_ref()
+            .or(file.old.as_ref())
+            .map_or(0, |listed| listed.size);
+        sheet.plain(
+            &format!("{} {} {}", file.change.sign(), file.path, bytes(size)),
+            Role::Text,
+        );
+    }
+    let left = files
+        .count()
+        .saturating_sub(DIFFERENCES.min(files.list.len()) as u64);
+    if left > 0 {
+        sheet.under(&format!("and {left} more files"), Role::Dim);
+    }
 }
 
 /// Hosts that are listed; more are counted.

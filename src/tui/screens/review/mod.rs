@@ -1,6 +1,7 @@
 //! One submission, read before it is decided: the Dockerfile with its findings at their lines, and all that stands
 //! beside it.
 
+mod aside;
 mod dossier;
 mod draw;
 mod facts;
@@ -12,18 +13,20 @@ use ratatui::layout::Rect;
 
 pub use dossier::Dossier;
 
-use super::popup::{Deciding, Popup, obstacles};
+use super::popup::{Confirm, Deciding, Popup, Yes, obstacles};
 use super::{Out, Scene, Screen};
 use crate::model::decision::Verdict;
 use crate::model::view::ReviewPage;
-use crate::model::{Actor, State, SubmissionId};
+use crate::model::{Actor, State, SubmissionId, Timestamp};
 use crate::tui::action::Action;
+use crate::tui::desk::{Look, Sheet};
 use crate::tui::ink::Line;
 use crate::tui::message::{Effect, Request};
 use crate::tui::search::next_match;
 use crate::tui::theme::Glyphs;
 use crate::tui::widgets::cursor::{Cursor, Scroll};
-use source::Source;
+use aside::Aside;
+use source::{Row, Source};
 
 /// The parts of the screen that keys can belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +58,10 @@ pub struct Review {
     facts_at: Scroll,
     search: String,
     glyphs: Option<&'static Glyphs>,
+    me: Option<Actor>,
+    now: Timestamp,
+    /// What lies over the Dockerfile, the last one on top.
+    asides: Vec<Aside>,
 }
 
 impl Review {
@@ -69,7 +76,7 @@ impl Review {
     }
 
     /// Turns to another submission.
-    pub fn open(&mut self, id: SubmissionId, glyphs: &'static Glyphs) {
+    pub fn open(&mut self, id: SubmissionId, me: &Actor, glyphs: &'static Glyphs) {
         if self.id != Some(id) {
             *self = Self {
                 id: Some(id),
@@ -77,6 +84,7 @@ impl Review {
             };
         }
         self.glyphs = Some(glyphs);
+        self.me = Some(me.clone());
     }
 
     /// Asks for everything again.
@@ -107,11 +115,93 @@ impl Review {
         }
     }
 
+    /// Takes what was looked into.
+    pub fn looked(&mut self, id: SubmissionId, look: &Look, result: Result<Sheet, String>) {
+        if self.id == Some(id)
+            && let Some(aside) = self.asides.iter_mut().find(|aside| aside.look == *look)
+        {
+            aside.answered(look, result);
+        }
+    }
+
+    /// The line that a comment would be about: that of the chosen finding, or the first that is shown.
+    pub fn line(&self, scene: Scene) -> Option<(SubmissionId, u32)> {
+        let dossier = self.dossier.as_ref()?;
+        if dossier.page.submission.state != State::Pending || !self.asides.is_empty() {
+            return None;
+        }
+        let of_finding = || {
+            dossier
+                .page
+                .findings
+                .get(self.finding.at)
+                .map(|f| f.span.line)
+        };
+        let shown = || {
+            let height = usize::from(self.parts(scene.body).source.height);
+            let rows = self.source.rows.iter().skip(self.at.top).take(height);
+            rows.filter_map(|row| match row {
+                Row::Text { line, .. } => Some(*line),
+                _ => None,
+            })
+            .next()
+        };
+        let line = match self.pane {
+            Pane::Findings => of_finding(),
+            Pane::Source | Pane::Facts => shown(),
+        };
+        Some((self.id?, line.filter(|line| *line > 0)?))
+    }
+
+    /// Lays something over the Dockerfile, or takes it away again.
+    fn aside(&mut self, look: Look, out: &mut Out) {
+        let Some(id) = self.id else { return };
+        self.pane = Pane::Source;
+        if self.asides.last().is_some_and(|aside| aside.look == look) {
+            self.asides.pop();
+            return;
+        }
+        self.asides.retain(|aside| aside.look != look);
+        out.effects
+            .push(Effect::Ask(Request::Look(id, look.clone())));
+        self.asides.push(Aside::of(look));
+    }
+
+    fn claim(&self, out: &mut Out) {
+        let Some(dossier) = &self.dossier else { return };
+        let row = &dossier.page.submission;
+        let held = row.claim.as_ref().filter(|c| c.expires_at > self.now);
+        let other = held.filter(|claim| self.me.as_ref().is_some_and(|me| me.0 != claim.holder));
+        match other {
+            None => {
+                let (id, steal) = (row.id, false);
+                out.effects.push(Effect::Ask(Request::Claim { id, steal }));
+            }
+            Some(claim) => {
+                out.popup = Some(Popup::Confirm(Box::new(Confirm {
+                    question: format!("Take #{} {} over?", row.id, row.slug),
+                    words: format!("{} reads it", claim.holder),
+                    consequence: format!(
+                        "{} sees on the page that you read it now; the audit log keeps it.",
+                        claim.holder
+                    ),
+                    yes: Yes::Steal(row.id),
+                })));
+            }
+        }
+    }
+
     /// Searches, and goes to the first match from here on.
     pub fn search_for(&mut self, needle: &str, scene: Scene, out: &mut Out) {
         needle.clone_into(&mut self.search);
         self.pane = Pane::Source;
         if needle.is_empty() {
+            return;
+        }
+        if let Some(aside) = self.asides.last_mut() {
+            if !aside.search(needle, true, true) {
+                out.warn(format!("nothing holds \"{needle}\""));
+            }
             return;
         }
         let matches = self.matches();
@@ -141,6 +231,10 @@ impl Review {
 
     /// To the next match or finding after the top row, or the one before it.
     fn step(&mut self, forward: bool, scene: Scene, out: &mut Out) {
+        if let (Some(aside), false) = (self.asides.last_mut(), self.search.is_empty()) {
+            aside.search(&self.search, forward, false);
+            return;
+        }
         if self.search.is_empty() {
             let Some(dossier) = &self.dossier else { return };
             let findings = dossier.page.findings.len();
@@ -166,6 +260,7 @@ impl Review {
     }
 
     fn show_finding(&mut self, parts: Parts) {
+        self.asides.clear();
         let height = usize::from(parts.source.height);
         self.diff = false;
         if let Some(dossier) = &self.dossier {
@@ -223,6 +318,10 @@ impl Review {
         match self.pane {
             // Lines are broken, not cut: there is nothing at the side.
             Pane::Source if matches!(action, Action::Left | Action::Right) => false,
+            Pane::Source if !self.asides.is_empty() => self
+                .asides
+                .last_mut()
+                .is_some_and(|aside| aside.moved(action)),
             Pane::Source => {
                 self.at
                     .moved(action, self.source.rows.len(), parts.source.height.into())
@@ -259,7 +358,27 @@ impl Screen for Review {
             Action::PreviousPane => self.pane = PANES[(pane + PANES.len() - 1) % PANES.len()],
             Action::Approve => self.decide(Verdict::Approve, out),
             Action::Reject => self.decide(Verdict::Reject, out),
-            Action::Diff => self.toggle_diff(out),
+            Action::Diff => {
+                self.asides.clear();
+                self.toggle_diff(out);
+            }
+            Action::Files => self.aside(Look::Files, out),
+            Action::Effective => self.aside(Look::Build, out),
+            Action::Forecast => self.aside(Look::Forecast, out),
+            Action::Claim => self.claim(out),
+            Action::Jump if self.pane == Pane::Source => {
+                let chosen = self
+                    .asides
+                    .last()
+                    .and_then(Aside::chosen)
+                    .map(str::to_owned);
+                if let Some(path) = chosen {
+                    self.aside(Look::File(path), out);
+                }
+            }
+            Action::Cancel if !self.asides.is_empty() => {
+                self.asides.pop();
+            }
             Action::Fold if self.pane == Pane::Findings => self.toggle_fold(),
             Action::Jump if self.pane == Pane::Findings => {
                 self.pane = Pane::Source;
@@ -284,7 +403,11 @@ impl Screen for Review {
             self.asked = true;
             out.effects.push(Effect::Ask(Request::Review(id)));
         }
+        self.now = scene.now;
         let parts = self.parts(scene.body);
+        if let Some(aside) = self.asides.last_mut() {
+            aside.settle(parts.source.height);
+        }
         let Some(dossier) = &self.dossier else { return };
         self.source.lay_out(dossier, parts.source.width, self.diff);
         self.at
@@ -308,8 +431,14 @@ impl Screen for Review {
             return matches!(action, Action::Help | Action::Back);
         };
         match action {
-            Action::Approve | Action::Reject => dossier.page.submission.state == State::Pending,
+            Action::Approve | Action::Reject | Action::Claim | Action::Comment => {
+                dossier.page.submission.state == State::Pending
+            }
             Action::Diff => dossier.changes.is_some(),
+            Action::Jump if self.pane == Pane::Source => self
+                .asides
+                .last()
+                .is_some_and(|aside| aside.chosen().is_some()),
             Action::Jump | Action::Fold => {
                 self.pane == Pane::Findings && !dossier.page.findings.is_empty()
             }
