@@ -14,6 +14,8 @@ use crate::model::{Finding, Severity};
 
 /// The most patches that are tried one by one.
 const MOST: usize = 200;
+/// Patches of a longer Dockerfile are tried all together only.
+const LONG: usize = 64 << 10;
 /// The longest file that is patched.
 const LONGEST: u64 = 16 << 20;
 
@@ -89,6 +91,10 @@ fn round(subject: &Subject<'_>, base: &Texts, report: &Report) -> (Texts, Vec<Fi
     let chosen = apart(&offered);
     if let Some((texts, after)) = tried(subject, base, report, &chosen) {
         return (texts, owned(&chosen), after);
+    }
+    // Reading a long file a hundred times is more than a patch is worth.
+    if subject.text.len() > LONG {
+        return (base.clone(), Vec::new(), report.clone());
     }
     let mut kept: Vec<&Finding> = Vec::new();
     let mut best = (base.clone(), report.clone());

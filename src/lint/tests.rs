@@ -356,3 +356,29 @@ proptest! {
         prop_assert_eq!(granted.findings.len(), strict.findings.len());
     }
 }
+
+#[test]
+fn patches_of_hostile_files_end() {
+    let stages = "FROM node:20-slim AS a\nWORKDIR x\nENV A b\nCMD a\nCMD b\n".repeat(10_000);
+    let line = format!(
+        "FROM node:20-slim\nENV A {}\nCMD {}\n",
+        "x".repeat(1 << 20),
+        "y ".repeat(1 << 19)
+    );
+    let pragmas = format!(
+        "FROM node:20-slim\n{}",
+        "# hadolint ignore=x\u{1b}\u{202e}\n".repeat(20_000)
+    );
+    let nul = "FROM node:20-slim\0\nENV A b\0c\nWORKDIR \u{202e}x\n";
+    for text in [stages.as_str(), &line, &pragmas, nul] {
+        let mended = mended_all(text, None);
+        assert!(
+            !mended
+                .report
+                .human(false)
+                .contains(['\u{1b}', '\u{202e}', '\0'])
+        );
+        let after = mended.files.iter().find(|file| file.path == "Dockerfile");
+        assert!(after.is_none_or(|file| file.after != text));
+    }
+}

@@ -8,6 +8,7 @@ mod code;
 mod cpy01;
 mod cpy02;
 mod env01;
+mod hid01;
 mod hlt01;
 mod ign01;
 mod installers;
@@ -47,6 +48,7 @@ pub static RULES: &[&'static dyn Rule] = &[
     &cpy01::CPY01,
     &cpy02::CPY02,
     &env01::ENV01,
+    &hid01::HID01,
     &hlt01::HLT01,
     &ign01::IGN01,
     &lbl01::LBL01,
