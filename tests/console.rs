@@ -339,3 +339,41 @@ fn a_reviewer_looks_into_files_says_something_and_takes_a_claim_over() {
     console.press("q");
     console.ends_with(0);
 }
+
+#[test]
+fn what_is_asked_for_is_granted_with_a_reason() {
+    let scene = Scene::new();
+    scene.ok("root", ["init"]);
+    let rootfs = scene.write("rootfs/etc/os-release", "ID=debian\n");
+    scene.base("debian:12-slim", rootfs.parent().unwrap().parent().unwrap());
+    scene.base("odd:1", rootfs.parent().unwrap().parent().unwrap());
+    scene.write("site/Dockerfile", "FROM odd:1\nCMD [\"x\"]\n");
+    let folder = scene.path("site");
+    let publish = [
+        "publish",
+        folder.to_str().unwrap(),
+        "--slug",
+        "hello",
+        "--time-limit",
+        "20m",
+    ];
+    scene.ok(SUBMITTER, publish);
+    let mut console = Console::open(&scene, REVIEWER);
+    console.shows(&["hello", "pending"]);
+    console.press("\r");
+    console.shows(&["with grants"]);
+    console.press("a");
+    console.shows(&["Grants, to this submission alone: the base odd:1, 20 minutes"]);
+    console.press("\r");
+    console.shows(&["A grant needs a reason: it is logged."]);
+    console.press("known to us\r");
+    console.shows(&["#1 hello is approved"]);
+    let page = scene.json("root", ["show", "1"]);
+    let grants = page["decisions"][0]["binding"]["grants"]
+        .as_array()
+        .unwrap();
+    assert_eq!(grants.len(), 2, "{page}");
+    console.press("q");
+    console.press("q");
+    console.ends_with(0);
+}

@@ -36,6 +36,15 @@ impl Grant {
         Self::Network { groups }
     }
 
+    /// What it allows, in words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Base { reference } => format!("the base {}", reference.familiar()),
+            Self::Time { minutes } => format!("{minutes} minutes"),
+            Self::Network { groups } => format!("HTTPS to {}", groups.join(", ")),
+        }
+    }
+
     /// The groups of hosts that `grants` open, sorted; none if the network is not granted.
     pub fn groups(grants: &[Self]) -> Vec<String> {
         let mut all: Vec<String> = grants

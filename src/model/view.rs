@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::changes::{Changes, Listed};
 use super::comment::{Comment, Precedent};
-use super::decision::Decision;
+use super::decision::{Decision, Grant};
 use super::ledger::{Difference, NetworkUse};
 use super::policy::Switch;
 use super::reproduction::{Comparison, Reproduction};
@@ -74,6 +74,9 @@ pub struct ReviewPage {
     /// Rejections for the same rules, the latest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub precedents: Vec<Precedent>,
+    /// What this submission asks for or needs, and could be granted for itself alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grantable: Vec<Grant>,
     /// Words that the policy has ready for decisions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub templates: Vec<String>,

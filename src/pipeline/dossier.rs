@@ -231,6 +231,10 @@ impl Site {
             }
             _ => Vec::new(),
         };
+        let grantable = match submission.state {
+            State::Pending => self.grantable(&submission, &pins),
+            _ => Vec::new(),
+        };
         let dockerfile = read.digest();
         let today = |binding: &Binding| {
             review::bind(
@@ -252,6 +256,7 @@ impl Site {
             decisions,
             comments: self.queue().comments(id)?,
             precedents,
+            grantable,
             templates: self.policy().review.templates.clone(),
             approvals,
             switches: self.switches(),
@@ -260,6 +265,26 @@ impl Site {
             published,
             network,
         })
+    }
+
+    /// What a submission asks for or needs: the bases that are not approved, time, the network as far as the policy has
+    /// groups of hosts.
+    fn grantable(&self, row: &Submission, pins: &[BasePin]) -> Vec<Grant> {
+        let foreign = pins.iter().filter(|pin| !pin.approved);
+        let mut grants: Vec<Grant> = foreign
+            .map(|pin| Grant::Base {
+                reference: pin.reference.without_digest(),
+            })
+            .collect();
+        let minutes = row.wishes.time_limit_minutes;
+        grants.extend(minutes.map(|minutes| Grant::Time { minutes }));
+        let groups: Vec<String> = self.policy().network.groups.keys().cloned().collect();
+        if row.wishes.requires_network && !groups.is_empty() {
+            grants.push(Grant::network(&groups));
+        }
+        grants.sort();
+        grants.dedup();
+        grants
     }
 
     pub(super) fn dockerfile_of(

@@ -47,6 +47,7 @@ fn page() -> ReviewPage {
         comments: Vec::new(),
         precedents: Vec::new(),
         templates: Vec::new(),
+        grantable: Vec::new(),
         approvals: Default::default(),
         switches: Vec::new(),
         previous: None,

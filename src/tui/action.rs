@@ -119,6 +119,7 @@ actions! {
     Comment     "review.comment"  ["m"], &[Review], "comment", "say something about the line of the chosen finding, or the first that is shown";
     Claim       "review.claim"    ["c"], &[Review], "claim", "say that you read it, or no longer do";
     Suggest     "write.suggest"   ["tab"], &[Deciding], "words", "the next words that fit: the page's own, the policy's, those of a precedent";
+    Grant       "write.grant"     ["ctrl-g"], &[Deciding], "grant", "grant what the submission asks for, to it alone, or not";
     Follow      "build.follow"    ["f"], &[Build], "follow", "stay at the end of the log, or stop";
     Fold        "fold"            ["space"], &[Review], "unfold", "unfold or fold the chosen finding";
     NextPane    "pane.next"       ["tab"], PANES, "pane", "next pane, scope of the queue, topic of the help";

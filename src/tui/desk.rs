@@ -5,7 +5,7 @@
 //! people, shown as it is.
 
 use super::theme::Role;
-use crate::model::decision::{Pins, Verdict};
+use crate::model::decision::{Grant, Pins, Verdict};
 use crate::model::module::Module;
 use crate::model::view::{ModuleRow, QueueRow, ReviewPage};
 use crate::model::{Actor, Event, State, SubmissionId, Timestamp};
@@ -202,6 +202,8 @@ pub struct Ruling {
     pub verdict: Verdict,
     /// Why.
     pub reason: String,
+    /// What is granted with an approval, to this submission alone.
+    pub grants: Vec<Grant>,
 }
 
 /// A stretch of a build's spool.

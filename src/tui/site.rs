@@ -226,9 +226,10 @@ impl Desk for SiteDesk {
             pins: ruling.pins.clone(),
         };
         let row = match ruling.verdict {
-            Verdict::Approve => self
-                .site
-                .approve(ruling.id, Some(&seen), &ruling.reason, &[]),
+            Verdict::Approve => {
+                self.site
+                    .approve(ruling.id, Some(&seen), &ruling.reason, &ruling.grants)
+            }
             Verdict::Reject => self.site.reject(ruling.id, Some(&seen), &ruling.reason),
         }
         .map_err(words)?;

@@ -274,6 +274,11 @@ impl App {
                     deciding.suggest();
                 }
             }
+            Action::Grant => {
+                if let Some(Popup::Deciding(deciding)) = self.popups.last_mut() {
+                    deciding.toggle_grants();
+                }
+            }
             Action::Comment if self.help.is_none() => {
                 self.commenting = self.review.line(scene);
                 if self.commenting.is_some() {

@@ -6,7 +6,7 @@ use ratatui::widgets::Widget as _;
 use ratatui_textarea::{TextArea, WrapMode};
 
 use crate::logs::sanitise;
-use crate::model::decision::{Pins, Verdict};
+use crate::model::decision::{Grant, Pins, Verdict};
 use crate::model::view::ReviewPage;
 use crate::model::{Finding, Severity, SubmissionId};
 use crate::review::{Suggestion, suggestions};
@@ -110,6 +110,8 @@ pub struct Deciding {
     submitter: String,
     facts: Vec<(String, Role)>,
     ruling: Ruling,
+    /// What could be granted.
+    grantable: Vec<Grant>,
     text: TextArea<'static>,
     suggestions: Vec<Suggestion>,
     /// Which of them is the next.
@@ -152,6 +154,15 @@ impl Deciding {
                 pins,
                 verdict,
                 reason: String::new(),
+                // What stands in the way without them has to be granted; the rest only if somebody wants to.
+                grants: match verdict == Verdict::Approve && needs_grants(page) {
+                    true => page.grantable.clone(),
+                    false => Vec::new(),
+                },
+            },
+            grantable: match verdict {
+                Verdict::Approve => page.grantable.clone(),
+                Verdict::Reject => Vec::new(),
             },
             text,
             suggestions: suggestions(page, verdict),
@@ -181,6 +192,14 @@ impl Deciding {
         self.text.insert_str(clean.join("\n"));
     }
 
+    /// Grants what the submission asks for, or takes it back.
+    pub fn toggle_grants(&mut self) {
+        self.ruling.grants = match self.ruling.grants.is_empty() {
+            true => self.grantable.clone(),
+            false => Vec::new(),
+        };
+    }
+
     /// Breaks the line.
     pub fn break_line(&mut self) {
         self.text.insert_newline();
@@ -205,6 +224,9 @@ impl Deciding {
             return Err(
                 "A rejection needs a reason: it is what the submitter gets to read.".into(),
             );
+        }
+        if !self.ruling.grants.is_empty() && reason.is_empty() {
+            return Err("A grant needs a reason: it is logged.".into());
         }
         Ok(Ruling {
             reason,
@@ -278,6 +300,25 @@ impl Deciding {
                     .map(|r| ((*r).to_owned(), *role)),
             );
         }
+        if !self.grantable.is_empty() {
+            let words: Vec<String> = self.grantable.iter().map(Grant::words).collect();
+            let words = words.join(", ");
+            let (text, role) = match self.ruling.grants.is_empty() {
+                true => (
+                    format!("Grants nothing. ctrl-g grants, to this submission alone: {words}"),
+                    Role::Dim,
+                ),
+                false => (
+                    format!("Grants, to this submission alone: {words}. ctrl-g takes it back"),
+                    Role::Warn,
+                ),
+            };
+            let rows = wrap(&sanitise(&text), inner)
+                .iter()
+                .map(|r| ((*r).to_owned(), role))
+                .collect::<Vec<_>>();
+            above.extend(rows);
+        }
         let error = match (&self.error, self.sent) {
             (Some(error), _) => wrap(&sanitise(error), inner)
                 .iter()
@@ -342,16 +383,6 @@ impl Deciding {
 fn facts(page: &ReviewPage) -> Vec<(String, Role)> {
     let row = &page.submission;
     let mut facts = Vec::new();
-    if let Some(minutes) = row.wishes.time_limit_minutes {
-        facts.push((
-            format!(
-                "Asks for {minutes} minutes, which this does not grant. The command line does: \
-                 flareo review {} approve --grant-time {minutes}m --reason …",
-                row.id
-            ),
-            Role::Warn,
-        ));
-    }
     facts.push((
         format!(
             "Binds context {}, its Dockerfile, {} and the policy. If any of them changes, the approval is void.",
@@ -363,9 +394,30 @@ fn facts(page: &ReviewPage) -> Vec<(String, Role)> {
     facts
 }
 
+/// Whether all that blocks is of a kind that a grant covers, and there is one for it.
+fn needs_grants(page: &ReviewPage) -> bool {
+    let mut blocks = page
+        .findings
+        .iter()
+        .filter(|f| f.severity == Severity::Block)
+        .peekable();
+    let has = |fits: fn(&Grant) -> bool| page.grantable.iter().any(fits);
+    blocks.peek().is_some()
+        && blocks.all(|finding| match finding.rule.as_str() {
+            "BASE01" => has(|grant| matches!(grant, Grant::Base { .. })),
+            "NET01" | "NET02" | "NET03" | "SRC01" => {
+                has(|grant| matches!(grant, Grant::Network { .. }))
+            }
+            _ => false,
+        })
+}
+
 /// Why the submission of `page` can't be approved from here, if that is so.
 pub fn obstacles(page: &ReviewPage) -> Option<Message> {
     let row = &page.submission;
+    if needs_grants(page) && page.pins.iter().all(|pin| pin.digest.is_some()) {
+        return None;
+    }
     let blocking = || {
         page.findings
             .iter()

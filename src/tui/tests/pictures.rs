@@ -92,6 +92,7 @@ fn other_states() {
     narrow("review-effective", Sample::many(), "enter e");
     narrow("review-forecast", Sample::many(), "enter s");
     narrow("review-suggest", Sample::many(), "j enter a tab");
+    narrow("review-grant", Sample::many(), "j enter a ctrl-g enter");
     narrow("review-comment", Sample::many(), "enter m");
     narrow("review-steal", Sample::many(), "enter c");
     narrow("help-topic", Sample::many(), "? tab");

@@ -1,6 +1,6 @@
 //! Made-up rows, pages, builds and modules.
 
-use crate::model::decision::{Binding, Decision, Verdict};
+use crate::model::decision::{Binding, Decision, Grant, Verdict};
 use crate::model::event::{Happening, StepOutcome, Stream, Usage};
 use crate::model::finding::Span;
 use crate::model::limits::{GIB, MIB};
@@ -194,6 +194,7 @@ pub fn page(row: &QueueRow) -> ReviewPage {
         comments: Vec::new(),
         precedents: Vec::new(),
         templates: Vec::new(),
+        grantable: vec![Grant::Time { minutes: 20 }],
         approvals: Default::default(),
         switches: Vec::new(),
         published: None,

@@ -297,7 +297,11 @@ fn draw_summary(ink: &mut Ink<'_>, area: Rect, page: &ReviewPage, scene: Scene) 
         spans.push(span("  ", Role::Dim));
     }
     if row.state == crate::model::State::Pending && super::super::popup::obstacles(page).is_none() {
-        spans.push(span(format!("{} can be approved", glyphs.good), Role::Good));
+        let blocked = page.findings.iter().any(|f| f.severity == Severity::Block);
+        spans.push(match blocked {
+            false => span(format!("{} can be approved", glyphs.good), Role::Good),
+            true => span(format!("{} with grants", glyphs.warn), Role::Warn),
+        });
         spans.push(span("  ", Role::Dim));
     }
     let pinned = page.pins.iter().filter(|p| p.digest.is_some()).count();
