@@ -358,6 +358,27 @@ proptest! {
 }
 
 #[test]
+fn the_help_has_every_rule_with_its_weight_and_words() {
+    let help = include_str!("../../data/help/linting.md");
+    for rule in RULES {
+        let line = format!(
+            "| {} | {} | {} |\n",
+            rule.id(),
+            rule.severity().word(),
+            rule.doc()
+        );
+        assert!(
+            help.contains(&line),
+            "data/help/linting.md should hold: {line}"
+        );
+    }
+    assert_eq!(
+        help.lines().filter(|line| line.starts_with("| ")).count(),
+        RULES.len() + 1
+    );
+}
+
+#[test]
 fn patches_of_hostile_files_end() {
     let stages = "FROM node:20-slim AS a\nWORKDIR x\nENV A b\nCMD a\nCMD b\n".repeat(10_000);
     let line = format!(
