@@ -3,6 +3,7 @@
 //! What one stage needs of another's facts is a type here; `pipeline` carries it across.
 
 pub mod actor;
+pub mod arrangement;
 pub mod audit;
 pub mod base;
 pub mod changes;

@@ -5,6 +5,7 @@ use rusqlite::{Transaction, params_from_iter, types::Value};
 use super::columns::Count;
 use super::window::{COLUMNS, fill_positions, queue_row};
 use super::{Queue, StoreError};
+use crate::model::arrangement::{Arrangement, Narrow, Order};
 use crate::model::view::QueueRow;
 use crate::model::{State, Timestamp};
 
@@ -12,7 +13,10 @@ use crate::model::{State, Timestamp};
 struct Half<'a> {
     states: Vec<State>,
     text: &'a str,
+    /// Columns and directions; `id` alone needs no more than the index.
     order: &'static str,
+    narrow: Narrow,
+    who: &'a str,
 }
 
 impl Half<'_> {
@@ -25,6 +29,18 @@ impl Half<'_> {
             condition =
                 " AND instr(lower(slug || ' ' || submitter || ' ' || state || ' #' || id), ?1) > 0"
                     .to_owned();
+        }
+        match self.narrow {
+            Narrow::All => {}
+            Narrow::Mine => {
+                parameters.push(Value::from(self.who.to_owned()));
+                let at = parameters.len();
+                condition.push_str(&format!(" AND (claim_holder = ?{at} OR submitter = ?{at})"));
+            }
+            Narrow::Grants => condition.push_str(
+                " AND (wishes ->> '$.requires_network' = 1 OR wishes ->> '$.time_limit_minutes' IS NOT NULL
+                   OR wishes ->> '$.base' IS NOT NULL)",
+            ),
         }
         let branches: Vec<String> = self
             .states
@@ -43,7 +59,7 @@ impl Half<'_> {
         if self.states.is_empty() {
             return Ok(0);
         }
-        if self.text.is_empty() {
+        if self.text.is_empty() && self.narrow == Narrow::All {
             let states: Vec<String> = self
                 .states
                 .iter()
@@ -77,12 +93,17 @@ impl Half<'_> {
         let at = parameters.len();
         parameters.extend([whole(limit), whole(offset)]);
         let order = self.order;
-        let query = format!(
-            "SELECT {COLUMNS} FROM submissions WHERE id IN ({ids} ORDER BY id {order} LIMIT ?{} OFFSET ?{})
-             ORDER BY id {order}",
-            at + 1,
-            at + 2
-        );
+        let (one, two) = (at + 1, at + 2);
+        let query = match order.strip_prefix("id ") {
+            // The ids alone are sorted, and only the rows of the window are read.
+            Some(way) => format!(
+                "SELECT {COLUMNS} FROM submissions WHERE id IN ({ids} ORDER BY id {way} LIMIT ?{one} OFFSET ?{two})
+                 ORDER BY id {way}"
+            ),
+            None => format!(
+                "SELECT {COLUMNS} FROM submissions WHERE id IN ({ids}) ORDER BY {order} LIMIT ?{one} OFFSET ?{two}"
+            ),
+        };
         let mut statement = t.prepare_cached(&query)?;
         let found = statement.query_map(params_from_iter(parameters), |r| queue_row(r, now))?;
         let mut found: Vec<_> = found.collect::<Result<_, _>>()?;
@@ -93,7 +114,7 @@ impl Half<'_> {
 
 impl Queue {
     /// How many rows in one of `states` hold `text` (in slug, submitter, state or `#number`, without regard to case),
-    /// and a window of them: open ones first, oldest first; then those that are done, the latest first.
+    /// and a window of them, arranged: open ones always stand before those that are done.
     ///
     /// # Errors
     /// If the database can't be read.
@@ -101,11 +122,15 @@ impl Queue {
         &self,
         states: &[State],
         text: &str,
+        arranged: &Arrangement,
         offset: u64,
         limit: u32,
     ) -> Result<(u64, Vec<QueueRow>), StoreError> {
         let now = self.now();
+        let who = arranged.who.as_ref().map_or("", |who| who.0.as_str());
         let half = |done: bool, order| Half {
+            narrow: arranged.narrow,
+            who,
             states: states
                 .iter()
                 .copied()
@@ -114,7 +139,16 @@ impl Queue {
             text,
             order,
         };
-        let (open, done) = (half(false, "ASC"), half(true, "DESC"));
+        let (first, then) = match arranged.order {
+            Order::Age => ("id ASC", "id DESC"),
+            Order::Newest => ("id DESC", "id DESC"),
+            Order::Slug => ("slug ASC, id DESC", "slug ASC, id DESC"),
+            Order::Severity => (
+                "blocks DESC, warnings DESC, id ASC",
+                "blocks DESC, warnings DESC, id DESC",
+            ),
+        };
+        let (open, done) = (half(false, first), half(true, then));
         self.read(|t| {
             let (opened, closed) = (open.count(t)?, done.count(t)?);
             let mut rows = match offset < opened {

@@ -128,6 +128,8 @@ actions! {
     Search      "search"          ["/"], TEXTS, "search", "search";
     NextMatch   "search.next"     ["n"], TEXTS, "", "next match; without a search: next finding or failed step";
     PreviousMatch "search.previous" ["N"], TEXTS, "", "previous match, finding or failed step";
+    Sort        "queue.sort"      ["o"], &[Queue], "sort", "another order: by age, newest first, by slug, by severity";
+    Narrow      "queue.narrow"    ["w"], &[Queue], "whose", "all rows, mine, or those that ask for grants";
     Copy        "copy"            ["y"], SCREENS, "copy digest", "copy the digest to the clipboard of your terminal (OSC 52)";
     Down        "down"            ["j", "down"], PAGES, "", "down";
     Up          "up"              ["k", "up"], PAGES, "", "up";

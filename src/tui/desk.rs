@@ -4,7 +4,10 @@
 //! Every method may take its time: none is called on the thread that reads keys and draws. An error is a text for
 //! people, shown as it is.
 
+use serde::{Deserialize, Serialize};
+
 use super::theme::Role;
+use crate::model::arrangement::{Narrow, Order};
 use crate::model::decision::{Grant, Pins, Verdict};
 use crate::model::module::Module;
 use crate::model::view::{ModuleRow, QueueRow, ReviewPage};
@@ -35,6 +38,15 @@ pub trait Desk: Send + Sync {
     /// # Errors
     /// A text for people.
     fn queue(&self, filter: &QueueFilter, offset: u64, limit: usize) -> Result<QueuePage, String>;
+
+    /// How who sits at the keyboard had the queue arranged last; what can't be read is as good as nothing.
+    fn recall(&self) -> QueueFilter;
+
+    /// Remembers it.
+    ///
+    /// # Errors
+    /// A text for people.
+    fn remember(&self, filter: &QueueFilter) -> Result<(), String>;
 
     /// Everything that a reviewer reads before deciding.
     ///
@@ -120,7 +132,8 @@ pub struct SheetEntry {
 }
 
 /// Which rows of the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Every row.
     #[default]
@@ -143,12 +156,17 @@ impl Scope {
 }
 
 /// What the queue shows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct QueueFilter {
     /// Which rows.
     pub scope: Scope,
     /// Text that slug, submitter, state or number must hold, without regard to case; empty for all.
     pub text: String,
+    /// In which order.
+    pub order: Order,
+    /// Which of them beside that.
+    pub narrow: Narrow,
 }
 
 /// A stretch of the queue.

@@ -84,6 +84,10 @@ pub enum Request {
         /// From here on.
         offset: usize,
     },
+    /// How was the queue arranged last?
+    Recall,
+    /// Remember how it is.
+    Remember(QueueFilter),
     /// What is there to review?
     Review(SubmissionId),
     /// What lies beside it?
@@ -145,6 +149,8 @@ pub struct Reply {
 )]
 pub enum Answer {
     Standing(Result<Standing, String>),
+    Recalled(QueueFilter),
+    Remembered(Result<(), String>),
     Queue {
         filter: QueueFilter,
         offset: usize,
@@ -194,6 +200,8 @@ pub fn ask(desk: &dyn Desk, request: Request) -> Reply {
                 result,
             }
         }
+        Request::Recall => Answer::Recalled(desk.recall()),
+        Request::Remember(filter) => Answer::Remembered(desk.remember(&filter)),
         Request::Review(id) => Answer::Review {
             id,
             result: desk.review(id).map(|page| Box::new(Dossier::of(page))),

@@ -10,6 +10,7 @@ use super::desk::{
 };
 use super::sheets;
 use crate::logs::{SpoolReader, latest_attempt, spool_path};
+use crate::model::arrangement::Arrangement;
 use crate::model::decision::Verdict;
 use crate::model::event::Happening;
 use crate::model::view::ReviewPage;
@@ -86,6 +87,16 @@ impl SiteDesk {
         Ok(Some(spool))
     }
 
+    /// Where it is kept how this person has the queue. Their name may be anything, so that its digest names the file.
+    fn arrangement(&self) -> std::path::PathBuf {
+        let who = crate::model::Digest::of(&self.site.actor().0);
+        self.site
+            .paths()
+            .state()
+            .join("consoles")
+            .join(format!("{}.json", who.hex()))
+    }
+
     /// Whether more may come to the spool of `row` after what was read.
     fn goes_on(&self, row: &Submission, ended: bool) -> bool {
         let just_now = || {
@@ -154,12 +165,30 @@ impl Desk for SiteDesk {
             .filter(|state| filter.scope.holds(*state))
             .collect();
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let arranged = Arrangement {
+            order: filter.order,
+            narrow: filter.narrow,
+            who: Some(self.who()),
+        };
         let (total, rows) = self
             .site
             .queue()
-            .page(&states, &filter.text, offset, limit)
+            .page(&states, &filter.text, &arranged, offset, limit)
             .map_err(text)?;
         Ok(QueuePage { total, rows })
+    }
+
+    fn recall(&self) -> QueueFilter {
+        let read = std::fs::read(self.arrangement()).ok();
+        read.and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
+    }
+
+    fn remember(&self, filter: &QueueFilter) -> Result<(), String> {
+        let path = self.arrangement();
+        std::fs::create_dir_all(crate::durable::folder_of(&path)).map_err(text)?;
+        let bytes = serde_json::to_vec(filter).map_err(text)?;
+        crate::durable::write(&path, &bytes, 0o600).map_err(text)
     }
 
     fn review(&self, id: SubmissionId) -> Result<ReviewPage, String> {

@@ -105,3 +105,42 @@ fn a_row_shows_only_a_claim_that_still_holds() {
     f.clock.advance(LEASE);
     assert_eq!(shown(), None);
 }
+
+#[test]
+fn a_page_comes_in_the_order_and_choice_that_is_wished() {
+    use crate::model::arrangement::{Arrangement, Narrow, Order};
+    let f = Fixture::new();
+    for slug in ["bee", "ant", "cow"] {
+        f.submit(slug);
+    }
+    let slugs = |arranged: &Arrangement| -> Vec<String> {
+        let (total, rows) = f.queue.page(&State::ALL, "", arranged, 0, 10).unwrap();
+        assert_eq!(total, rows.len() as u64);
+        rows.iter().map(|row| row.slug.to_string()).collect()
+    };
+    let by = |order| Arrangement {
+        order,
+        ..Arrangement::default()
+    };
+    assert_eq!(slugs(&by(Order::Age)), ["bee", "ant", "cow"]);
+    assert_eq!(slugs(&by(Order::Newest)), ["cow", "ant", "bee"]);
+    assert_eq!(slugs(&by(Order::Slug)), ["ant", "bee", "cow"]);
+    assert_eq!(slugs(&by(Order::Severity)), ["bee", "ant", "cow"]);
+    let narrow = |narrow, who: &str| Arrangement {
+        narrow,
+        who: Some(Actor::new(who)),
+        ..Arrangement::default()
+    };
+    assert_eq!(slugs(&narrow(Narrow::Grants, "x")), [""; 0]);
+    assert_eq!(slugs(&narrow(Narrow::Mine, "nobody'; --")), [""; 0]);
+    let id = f
+        .queue
+        .page(&State::ALL, "ant", &Arrangement::default(), 0, 1)
+        .unwrap()
+        .1[0]
+        .id;
+    f.queue
+        .claim(id, &Actor::new("rex"), std::time::Duration::from_secs(60))
+        .unwrap();
+    assert_eq!(slugs(&narrow(Narrow::Mine, "rex")), ["ant"]);
+}

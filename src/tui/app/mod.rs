@@ -77,6 +77,7 @@ impl App {
     /// What is to be done at the start.
     pub fn start(&mut self) -> Vec<Effect> {
         let mut out = Out::default();
+        out.effects.push(Effect::Ask(Request::Recall));
         out.effects.push(Effect::Ask(Request::Standing));
         self.finish(out)
     }
@@ -427,6 +428,8 @@ impl App {
             Answer::Standing(Err(error)) => {
                 self.complain(self.standing_known, &Err::<(), _>(error));
             }
+            Answer::Recalled(filter) => self.queue.recalled(filter),
+            Answer::Remembered(result) => self.complain(true, &result),
             Answer::Queue {
                 filter,
                 offset,

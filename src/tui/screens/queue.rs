@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::{Out, Scene, Screen, placard};
+use crate::model::arrangement::{Narrow, Order};
 use crate::model::view::QueueRow;
 use crate::model::{State, SubmissionId};
 use crate::tui::action::Action;
@@ -24,6 +25,8 @@ pub struct Queue {
     rows: Window<QueueRow>,
     cursor: Cursor,
     chosen: Option<SubmissionId>,
+    /// What was remembered last.
+    kept: QueueFilter,
     /// How many rows each scope has.
     pub standing: Standing,
 }
@@ -102,6 +105,15 @@ impl Queue {
         }
     }
 
+    /// Takes what was remembered, unless somebody has changed something already.
+    pub fn recalled(&mut self, filter: QueueFilter) {
+        if self.filter == QueueFilter::default() && filter != self.filter {
+            self.kept = filter.clone();
+            self.filter = filter;
+            self.anew();
+        }
+    }
+
     fn anew(&mut self) {
         self.rows.reset();
         self.cursor = Cursor::default();
@@ -130,6 +142,14 @@ impl Screen for Queue {
                 self.filter.scope = scopes[(at + scopes.len() - 1) % scopes.len()];
                 self.anew();
             }
+            Action::Sort => {
+                self.filter.order = self.filter.order.next();
+                self.anew();
+            }
+            Action::Narrow => {
+                self.filter.narrow = self.filter.narrow.next();
+                self.anew();
+            }
             Action::Cancel => self.filter_by(""),
             Action::Copy => match self.row().map(|row| (row.id, row.digest)) {
                 Some((_, Some(digest))) => out.copy(digest.to_string()),
@@ -149,6 +169,16 @@ impl Screen for Queue {
         }
         if self.chosen.is_none() {
             self.chosen = self.row().map(|row| row.id);
+        }
+        // A text that is being written is nothing to remember.
+        let lasting = |filter: &QueueFilter| QueueFilter {
+            text: String::new(),
+            ..filter.clone()
+        };
+        if lasting(&self.filter) != lasting(&self.kept) {
+            self.kept = lasting(&self.filter);
+            out.effects
+                .push(Effect::Ask(Request::Remember(self.kept.clone())));
         }
         if let Some(offset) = self.rows.question(self.cursor.top, height) {
             out.effects.push(Effect::Ask(Request::Queue {
@@ -231,6 +261,14 @@ impl Queue {
             ));
             spans.push(span(" ", Role::Text));
         }
+        let mut arranged = Vec::new();
+        if self.filter.narrow != Narrow::All {
+            arranged.push(self.filter.narrow.words());
+        }
+        if self.filter.order != Order::Age {
+            arranged.push(self.filter.order.word());
+        }
+        spans.push(span(arranged.join(", "), Role::Accent));
         let used = ink.line(area, 0, &spans);
         if !self.filter.text.is_empty() {
             let found = self

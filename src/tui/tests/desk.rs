@@ -19,6 +19,7 @@ pub struct Sample {
     pub pages: Vec<ReviewPage>,
     pub modules: Vec<ModuleDetail>,
     pub spools: Mutex<Vec<(SubmissionId, bool, Vec<Event>)>>,
+    pub kept: Mutex<QueueFilter>,
     pub error: Option<String>,
     pub refuse: Option<String>,
     pub rulings: Mutex<Vec<Ruling>>,
@@ -207,6 +208,16 @@ impl Desk for Sample {
             .cloned()
             .collect();
         Ok(QueuePage { total, rows })
+    }
+
+    fn recall(&self) -> QueueFilter {
+        self.kept.lock().unwrap().clone()
+    }
+
+    fn remember(&self, filter: &QueueFilter) -> Result<(), String> {
+        self.ok()?;
+        *self.kept.lock().unwrap() = filter.clone();
+        Ok(())
     }
 
     fn review(&self, id: SubmissionId) -> Result<ReviewPage, String> {

@@ -76,6 +76,7 @@ fn other_states() {
     narrow("queue-one", Sample::one(), "");
     narrow("queue-crowd", Sample::crowd(100_000), "G k k k");
     narrow("queue-error", Sample::broken(), "");
+    narrow("queue-arranged", Sample::many(), "o o w w");
     narrow("queue-scope-done", Sample::many(), "tab tab");
     narrow("queue-hostile", Sample::hostile(), "");
     narrow("catalog-empty", Sample::empty(), "4");

@@ -49,6 +49,8 @@ impl Desk for Fragile {
     fn changes(&self) -> u64 { 0 }
     fn standing(&self) -> Result<Standing, String> { self.0.standing() }
     fn queue(&self, f: &QueueFilter, o: u64, l: usize) -> Result<QueuePage, String> { self.0.queue(f, o, l) }
+    fn recall(&self) -> QueueFilter { self.0.recall() }
+    fn remember(&self, filter: &QueueFilter) -> Result<(), String> { self.0.remember(filter) }
     fn review(&self, id: SubmissionId) -> Result<crate::model::view::ReviewPage, String> {
         assert_ne!(id, SubmissionId(13), "the desk broke down");
         self.0.review(id)
