@@ -37,6 +37,7 @@ fuzz_target!(|bytes: &[u8]| {
     let report = check(&Subject {
         name: "Dockerfile",
         text: bytes,
+        parsed: None,
         build_args: &BTreeMap::new(),
         platform: &Platform { os: "linux".into(), architecture: "amd64".into() },
         context: None,

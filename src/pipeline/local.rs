@@ -60,11 +60,11 @@ impl Site {
             let (read, context) = self.read_path(path)?;
             Ok(linter.check(&read, context.as_ref().map(|c| c as _)))
         };
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = paths.len().div_ceil(workers).max(FEW);
-        if paths.len() <= share {
+        if paths.len() <= FEW {
             return paths.iter().map(lint).collect();
         }
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = paths.len().div_ceil(workers);
         std::thread::scope(|scope| {
             let shares: Vec<_> = paths
                 .chunks(share)
