@@ -121,7 +121,7 @@ actions! {
     Suggest     "write.suggest"   ["tab"], &[Deciding], "words", "the next words that fit: the page's own, the policy's, those of a precedent";
     Grant       "write.grant"     ["ctrl-g"], &[Deciding], "grant", "grant what the submission asks for, to it alone, or not";
     Follow      "build.follow"    ["f"], &[Build], "follow", "stay at the end of the log, or stop";
-    Fold        "fold"            ["space"], &[Review], "unfold", "unfold or fold the chosen finding";
+    Fold        "fold"            ["space"], &[Review], "unfold", "unfold or fold the chosen finding, or the lines of which nothing is said";
     NextPane    "pane.next"       ["tab"], PANES, "pane", "next pane, scope of the queue, topic of the help";
     PreviousPane "pane.previous"  ["backtab"], PANES, "", "previous pane";
     Filter      "filter"          ["/"], LISTS, "filter", "show only what holds a text";

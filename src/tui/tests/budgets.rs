@@ -89,7 +89,7 @@ fn a_scroll_costs_three_kilobytes() {
             .map(|n| format!("RUN make target-{n} of the {n}th kind\n"))
             .collect();
         let mut session = open_with(desk, theme, 200, 50);
-        session.press("enter j").unwrap();
+        session.press("enter space j").unwrap();
         session.cost();
         for key in ["j", "j", "k"] {
             assert_within("review", cost(&mut session, key), 3000);

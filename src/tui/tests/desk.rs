@@ -88,6 +88,17 @@ impl Sample {
         }
     }
 
+    /// A Dockerfile of many lines of which little is said.
+    pub fn long() -> Self {
+        let mut desk = Self::one();
+        let page = &mut desk.pages[0];
+        let lines: Vec<String> = (1..=120).map(|n| format!("RUN step {n}")).collect();
+        page.dockerfile = lines.join("\n");
+        page.findings.truncate(2);
+        page.findings[1].span.line = 60;
+        desk
+    }
+
     /// So many rows that nobody could read them all.
     pub fn crowd(count: i64) -> Self {
         let rows = (0..count)

@@ -88,6 +88,8 @@ fn other_states() {
     narrow("review-hostile", Sample::hostile(), "enter");
     narrow("review-approve", Sample::many(), "j enter a");
     narrow("review-blocked", Sample::many(), "enter a");
+    narrow("review-folded", Sample::long(), "enter");
+    narrow("review-unfolded", Sample::long(), "enter space");
     narrow("review-files", Sample::many(), "enter f j");
     narrow("review-file", Sample::many(), "enter f enter");
     narrow("review-effective", Sample::many(), "enter e");

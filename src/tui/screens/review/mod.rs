@@ -204,6 +204,11 @@ impl Review {
             }
             return;
         }
+        self.source.unfold();
+        if let Some(dossier) = &self.dossier {
+            let width = self.parts(scene.body).source.width;
+            self.source.lay_out(dossier, width, self.diff);
+        }
         let matches = self.matches();
         let found = matches
             .iter()
@@ -380,6 +385,7 @@ impl Screen for Review {
                 self.asides.pop();
             }
             Action::Fold if self.pane == Pane::Findings => self.toggle_fold(),
+            Action::Fold if self.pane == Pane::Source => self.source.toggle_folds(),
             Action::Jump if self.pane == Pane::Findings => {
                 self.pane = Pane::Source;
                 self.show_finding(self.parts(scene.body));
@@ -439,6 +445,9 @@ impl Screen for Review {
                 .asides
                 .last()
                 .is_some_and(|aside| aside.chosen().is_some()),
+            Action::Fold if self.pane == Pane::Source => {
+                self.asides.is_empty() && Source::is_long(dossier)
+            }
             Action::Jump | Action::Fold => {
                 self.pane == Pane::Findings && !dossier.page.findings.is_empty()
             }

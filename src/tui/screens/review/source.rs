@@ -13,6 +13,9 @@ use crate::tui::theme::Role;
 /// Columns before the text: number, gutter.
 const GUTTER: usize = 7;
 
+/// From so many lines on, a file is folded where nothing is said of it.
+const LONG: usize = 60;
+
 /// Unchanged lines that are shown around a change.
 const AROUND: usize = 3;
 
@@ -31,6 +34,8 @@ pub(super) enum Row {
     Change { change: u32, from: u32, to: u32 },
     /// So many unchanged lines.
     Same { lines: u32 },
+    /// So many lines of which nothing is said.
+    Quiet { lines: u32 },
 }
 
 /// The rows of a text at a width.
@@ -39,6 +44,7 @@ pub(super) struct Source {
     pub(super) rows: Vec<Row>,
     width: usize,
     diff: bool,
+    unfolded: bool,
 }
 
 impl Source {
@@ -73,7 +79,16 @@ impl Source {
             at.entry(line).or_default().push(n as u32);
         }
         let severity = |n: u32| dossier.page.findings[n as usize].severity;
+        let mut quiet = 0u32;
         for number in 1..=last.max(1) {
+            if self.folds(last, number, &at) {
+                quiet += 1;
+                continue;
+            }
+            if quiet > 0 {
+                self.rows.push(Row::Quiet { lines: quiet });
+                quiet = 0;
+            }
             let text = dossier.lines.get(number - 1);
             let parts = hard_parts(text, self.width);
             let findings = at.get(&number).map_or(&[][..], Vec::as_slice);
@@ -117,7 +132,8 @@ impl Source {
                     finding,
                     part: part as u16,
                 }));
-                if !say.help.is_empty() {
+                // What to do about advice stands with the finding itself: a page is read for what decides.
+                if !say.help.is_empty() && say.severity != Severity::Advice {
                     let rows = wrap(&crate::logs::sanitise(&say.help), room).len();
                     self.rows.extend((0..rows).map(|part| Row::Help {
                         finding,
@@ -126,6 +142,33 @@ impl Source {
                 }
             }
         }
+    }
+
+    /// Whether a line of a long file is left out: nothing is said of it, nor of any line near it.
+    fn folds(&self, last: usize, number: usize, at: &BTreeMap<usize, Vec<u32>>) -> bool {
+        if self.unfolded || last < LONG || number <= AROUND || number + AROUND > last {
+            return false;
+        }
+        let near = number.saturating_sub(AROUND)..=number + AROUND;
+        at.range(near).next().is_none()
+    }
+
+    /// Shows every line of a long file, or only those around findings.
+    pub(super) fn toggle_folds(&mut self) {
+        self.unfolded = !self.unfolded;
+        self.rows.clear();
+    }
+
+    /// Shows every line: what is searched may be anywhere.
+    pub(super) fn unfold(&mut self) {
+        if !self.unfolded {
+            self.toggle_folds();
+        }
+    }
+
+    /// Whether anything is left out, or would be.
+    pub(super) fn is_long(dossier: &Dossier) -> bool {
+        dossier.lines.len() >= LONG
     }
 
     fn lay_out_changes(&mut self, changes: &[Change]) {
@@ -314,6 +357,14 @@ impl Source {
                     .map(|(marked, text)| span(text.as_str(), if *marked { strong } else { role }))
                     .collect();
                 ink.line(text, 0, &slice(&spans, from as usize, to as usize));
+            }
+            Row::Quiet { lines } => {
+                let words = if lines == 1 { "line" } else { "lines" };
+                let said = format!(
+                    "{} {lines} {words} of which nothing is said (space)",
+                    glyphs.cut
+                );
+                ink.put(text, 0, &said, Role::Faint);
             }
             Row::Same { lines } => {
                 let words = if lines == 1 {
