@@ -239,7 +239,15 @@ impl<'s> Sink<'s> {
             end: start,
             ..span
         };
-        self.edit(place, lines)
+        self.edit(place, self.ended(&lines.into()))
+    }
+
+    /// Lines that end as those of the file do.
+    fn ended(&self, lines: &str) -> String {
+        match self.text().contains("\r\n") {
+            true => lines.replace('\n', "\r\n"),
+            false => lines.to_owned(),
+        }
     }
 
     /// Puts whole lines behind the end of the file.
@@ -252,7 +260,8 @@ impl<'s> Sink<'s> {
             ..Span::default()
         };
         let open = !text.is_empty() && !text.ends_with('\n');
-        self.edit(place, format!("{}{lines}", if open { "\n" } else { "" }))
+        let lines = format!("{}{lines}", if open { "\n" } else { "" });
+        self.edit(place, self.ended(&lines))
     }
 
     /// A finding about something that reaches for the network, with the words in which its addresses stand.

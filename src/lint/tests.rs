@@ -403,3 +403,12 @@ fn patches_of_hostile_files_end() {
         assert!(after.is_none_or(|file| file.after != text));
     }
 }
+
+#[test]
+fn lines_that_are_added_end_as_the_others_do() {
+    let text = "FROM bare:1\r\nRUN x\r\nCMD [\"x\"]\r\n";
+    assert_eq!(
+        mended("USR01", text),
+        "FROM bare:1\r\nRUN x\r\nUSER 65532:65532\r\nCMD [\"x\"]\r\n"
+    );
+}

@@ -38,7 +38,8 @@ impl Rule for Usr01 {
             last.user_span.unwrap_or(last.base_span),
             message,
             format!("Add USER before ENTRYPOINT, as in USER {user}; a user needs no entry in /etc/passwd if it is a number."),
-            patch(file, user, sink),
+            // Where the base is not in the cache it may have a user that is meant.
+            last.user.as_ref().and_then(|_| patch(file, user, sink)),
         );
     }
 }
@@ -127,11 +128,8 @@ mod tests {
             "FROM node:20-slim\nUSER node\nCMD [\"x\"]\n"
         );
         assert_eq!(
-            mended(
-                "USR01",
-                "FROM golang:1.22\nRUN x\nEXPOSE 80\nENTRYPOINT [\"x\"]"
-            ),
-            "FROM golang:1.22\nRUN x\nUSER 65532:65532\nEXPOSE 80\nENTRYPOINT [\"x\"]"
+            mended("USR01", "FROM bare:1\nRUN x\nEXPOSE 80\nENTRYPOINT [\"x\"]"),
+            "FROM bare:1\nRUN x\nUSER 65532:65532\nEXPOSE 80\nENTRYPOINT [\"x\"]"
         );
         assert_eq!(
             mended("USR01", "FROM bare:1\nCMD x\nRUN y"),
