@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod catalog;
+pub mod deciding;
 pub mod help;
 pub mod popup;
 pub mod queue;

@@ -296,7 +296,9 @@ fn draw_summary(ink: &mut Ink<'_>, area: Rect, page: &ReviewPage, scene: Scene) 
         spans.push(span(format!("{} lint is clean", glyphs.good), Role::Good));
         spans.push(span("  ", Role::Dim));
     }
-    if row.state == crate::model::State::Pending && super::super::popup::obstacles(page).is_none() {
+    if row.state == crate::model::State::Pending
+        && super::super::deciding::obstacles(page).is_none()
+    {
         let blocked = page.findings.iter().any(|f| f.severity == Severity::Block);
         spans.push(match blocked {
             false => span(format!("{} can be approved", glyphs.good), Role::Good),

@@ -13,7 +13,8 @@ use ratatui::layout::Rect;
 
 pub use dossier::Dossier;
 
-use super::popup::{Confirm, Deciding, Popup, Yes, obstacles};
+use super::deciding::{Deciding, obstacles};
+use super::popup::{Confirm, Popup, Yes};
 use super::{Out, Scene, Screen};
 use crate::model::decision::Verdict;
 use crate::model::view::ReviewPage;
