@@ -178,6 +178,23 @@ fn a_replay_says_which_decisions_would_flip() {
         .ok("root", ["policy", "replay", "--against", file])
         .out();
     assert!(text.ends_with("5 of 6 decisions would flip\n"), "{text}");
+    // The approved list is a part of the policy, where that has one.
+    let bases = scene.write(
+        "bases.toml",
+        "[bases.approved]\n\"node:20-slim\" = \"the web\"\n",
+    );
+    let bases = bases.to_str().unwrap();
+    let replay = scene.json("root", ["policy", "replay", "--against", bases]);
+    let flip = &replay["flips"][0]["turn"]["no-longer"];
+    assert_eq!(
+        flip,
+        "BASE01 at line 1: base image not in approved list: debian:12-slim"
+    );
+    let add = scene.run("root", ["--config", bases, "base", "add", "alpine:3"]);
+    assert_eq!(add.code(), 2, "{add:?}");
+    let list = scene.json("root", ["--config", bases, "base", "list"]);
+    assert_eq!(list[0]["state"], "cached", "{list}");
+    assert_eq!(list[1]["reference"], "node:20-slim", "{list}");
     // Nothing was changed, and what is gone is not guessed.
     assert_eq!(
         scene.json("root", ["show", "1"])["submission"]["state"],

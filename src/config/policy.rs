@@ -176,6 +176,7 @@ mod tests {
             "[network.groups.npm]\nhosts = []\nreason = \"r\"",
             "[network.groups.npm]\nhosts = [\"a.example\"]\nreason = \" \"",
             "[network.groups.NPM]\nhosts = [\"a.example\"]\nreason = \"r\"",
+            "[bases.approved]\n\"NOT A NAME\" = \"x\"",
             "[review]\napprovals = 0",
             "[lint.rules.NET01]\nseverity = \"warn\"",
             "[lint.rules.NET01]\nseverity = \"warn\"\nreason = \" \"",
@@ -232,6 +233,15 @@ mod tests {
         );
         let example = "[[example]]\nname = \"x\"\ndockerfile = \"FROM x\"\nexpect = \"blocked\"";
         assert_eq!(read(example).unwrap().digest(), plain.digest());
+        let bases = read("[bases.approved]\n\"node\" = \"the web\"").unwrap();
+        assert_ne!(bases.digest(), plain.digest());
+        assert!(
+            bases
+                .bases
+                .approved
+                .unwrap()
+                .contains_key(&"node:latest".parse().unwrap())
+        );
         let two = read("[review]\napprovals = 2").unwrap();
         assert_ne!(two.digest(), plain.digest());
         assert_eq!((two.review.needed(false), two.review.needed(true)), (2, 2));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::limits::{ContextLimits, Limits};
 use super::network::NetworkPolicy;
 use super::scan::VulnerabilitySeverity;
-use super::{Digest, Severity, Timestamp};
+use super::{Digest, Reference, Severity, Timestamp};
 
 /// The whole policy.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct Policy {
     pub build: BuildPolicy,
     /// What intake lets in.
     pub context: ContextLimits,
+    /// Which bases may be used, where that is not left to `flareo base add`. Left out of the digest then.
+    #[serde(skip_serializing_if = "BasePolicy::is_default")]
+    pub bases: BasePolicy,
     /// How review works.
     pub review: ReviewPolicy,
     /// How the scan gate works (R23).
@@ -221,6 +224,22 @@ impl Default for ReviewPolicy {
             templates: Vec::new(),
             approvals_with_grants: 1,
         }
+    }
+}
+
+/// Which bases may be used.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BasePolicy {
+    /// References and what they are for: the whole approved list. Without it, the list is the one that `flareo base add` and
+    /// `remove` change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<BTreeMap<Reference, String>>,
+}
+
+impl BasePolicy {
+    const fn is_default(&self) -> bool {
+        self.approved.is_none()
     }
 }
 

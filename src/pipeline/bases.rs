@@ -90,7 +90,7 @@ impl Site {
     pub fn base_rows(&self) -> Result<Vec<BaseRow>, SiteError> {
         let mut held = self.queue().bases()?;
         let mut rows = Vec::new();
-        for ApprovedBase { reference, purpose } in self.queue().approved_bases()? {
+        for ApprovedBase { reference, purpose } in self.approved_bases()? {
             let at = held.iter().position(|base| base.reference == reference);
             rows.push(BaseRow {
                 reference: reference.familiar(),
@@ -109,11 +109,33 @@ impl Site {
         Ok(rows)
     }
 
+    /// The approved list: the policy's, where it has one, else the one that people change.
+    pub(super) fn approved_bases(&self) -> Result<Vec<ApprovedBase>, SiteError> {
+        let Some(approved) = &self.policy().bases.approved else {
+            return Ok(self.queue().approved_bases()?);
+        };
+        let each = approved.iter().map(|(reference, purpose)| ApprovedBase {
+            reference: reference.without_digest(),
+            purpose: purpose.clone(),
+        });
+        Ok(each.collect())
+    }
+
+    /// Whether the list can be changed from here.
+    fn list_is_ours(&self) -> Result<(), SiteError> {
+        match self.policy().bases.approved {
+            None => Ok(()),
+            Some(_) => Err(SiteError::usage("the approved list stands in the policy")
+                .help("change [bases.approved] in policy.toml; `flareo policy replay` says what that would have decided")),
+        }
+    }
+
     /// Puts a reference on the approved list.
     ///
     /// # Errors
-    /// If it is there already.
+    /// If it is there already, or the list stands in the policy.
     pub fn approve_base(&self, reference: &Reference, purpose: &str) -> Result<(), SiteError> {
+        self.list_is_ours()?;
         let base = ApprovedBase {
             reference: reference.without_digest(),
             purpose: purpose.to_owned(),
@@ -124,8 +146,9 @@ impl Site {
     /// Takes a reference off the approved list.
     ///
     /// # Errors
-    /// If it is not on it.
+    /// If it is not on it, or the list stands in the policy.
     pub fn remove_base(&self, reference: &Reference) -> Result<(), SiteError> {
+        self.list_is_ours()?;
         Ok(self.queue().disapprove_base(reference, self.actor())?)
     }
 

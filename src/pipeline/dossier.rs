@@ -155,7 +155,7 @@ impl Site {
     }
 
     pub(super) fn approved_list(&self) -> Result<bases::ApprovedList, SiteError> {
-        Ok(bases::ApprovedList::new(self.queue().approved_bases()?))
+        Ok(bases::ApprovedList::new(self.approved_bases()?))
     }
 
     /// Lints a Dockerfile. Granted bases count as approved, and what reaches for granted hosts is a warning.
