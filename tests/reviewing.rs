@@ -221,13 +221,14 @@ fn a_rejection_brings_lines_reasons_and_the_patch() {
     );
 }
 
-/// The mails that wait to be sent, as the program shows or keeps them.
+/// The bodies of the mails that wait to be sent.
 fn mails(scene: &Scene) -> String {
-    let database = scene.state().join("flareo.db");
-    let output = std::process::Command::new("python3")
-        .args(["-c", "import sqlite3,sys\nfor r in sqlite3.connect(sys.argv[1]).execute('select body from outbox order by rowid'): print(r[0])"])
-        .arg(database)
-        .output()
+    let queue = rusqlite::Connection::open(scene.state().join("flareo.db")).unwrap();
+    let mut statement = queue
+        .prepare("SELECT body FROM outbox ORDER BY id")
         .unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    let bodies = statement
+        .query_map([], |row| row.get::<_, String>(0))
+        .unwrap();
+    bodies.collect::<Result<Vec<_>, _>>().unwrap().join("\n")
 }
