@@ -195,10 +195,13 @@ impl Deciding {
             self.suggestions.len()
         );
         self.next += 1;
+        let mut end = LONGEST_REASON.min(whole.len());
+        while !whole.is_char_boundary(end) {
+            end -= 1;
+        }
         self.text.select_all();
         self.text.cut();
-        self.text
-            .insert_str(whole.get(..LONGEST_REASON).unwrap_or(&whole));
+        self.text.insert_str(&whole[..end]);
     }
 
     /// Draws it in the middle of `body`.

@@ -39,6 +39,13 @@ fn the_review() {
 }
 
 #[test]
+fn what_lies_beside_a_review() {
+    at_all_sizes("review-files", Sample::many, "enter f j");
+    at_all_sizes("review-effective", Sample::many, "enter e");
+    at_all_sizes("review-suggest", Sample::many, "j enter a tab");
+}
+
+#[test]
 fn the_build() {
     at_all_sizes("build", Sample::many, "j j enter");
 }
@@ -90,11 +97,8 @@ fn other_states() {
     narrow("review-blocked", Sample::many(), "enter a");
     narrow("review-folded", Sample::long(), "enter");
     narrow("review-unfolded", Sample::long(), "enter space");
-    narrow("review-files", Sample::many(), "enter f j");
     narrow("review-file", Sample::many(), "enter f enter");
-    narrow("review-effective", Sample::many(), "enter e");
     narrow("review-forecast", Sample::many(), "enter s");
-    narrow("review-suggest", Sample::many(), "j enter a tab");
     narrow("review-grant", Sample::many(), "j enter a ctrl-g enter");
     narrow("review-comment", Sample::many(), "enter m");
     narrow("review-steal", Sample::many(), "enter c");
