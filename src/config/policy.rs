@@ -248,6 +248,9 @@ mod tests {
         let switch = "[lint.rules.HLT01]\nseverity = \"off\"\nreason = \"tools only\"\nuntil = \"2027-01-31\"";
         let switched = read(switch).unwrap();
         assert_ne!(switched.digest(), plain.digest());
+        let then = |at: &str| switched.in_force(at.parse().unwrap()).digest();
+        assert_eq!(then("2027-01-30T00:00:00Z"), switched.digest());
+        assert_eq!(then("2027-01-31T00:00:00Z"), plain.digest());
         let switch = &switched.lint.rules["HLT01"];
         assert!(switch.counts("2027-01-30T23:59:59Z".parse().unwrap()));
         assert!(!switch.counts("2027-01-31T00:00:00Z".parse().unwrap()));

@@ -319,6 +319,15 @@ pub struct CachePolicy {
 }
 
 impl Policy {
+    /// The policy without the switches that don't count at this moment: what an approval binds, so that none outlives a
+    /// switch that it stands on.
+    #[must_use]
+    pub fn in_force(&self, now: Timestamp) -> Self {
+        let mut policy = self.clone();
+        policy.lint.rules.retain(|_, switch| switch.counts(now));
+        policy
+    }
+
     /// The digest of the policy in force, over its JSON: part of what an approval binds (R28).
     pub fn digest(&self) -> Digest {
         // Plain numbers, strings and enums: this can't fail.

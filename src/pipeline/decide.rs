@@ -53,14 +53,9 @@ impl Site {
         review::may_approve(&page, self.actor(), grants, reason)?;
         let context = self.context(&page.submission)?;
         let dockerfile = self.dockerfile_of(&page.submission, &context)?.digest();
-        let binding = review::bind(
-            &page.submission,
-            dockerfile,
-            &page.pins,
-            grants,
-            self.policy(),
-        );
-        self.queue().keep_policy(self.policy())?;
+        let policy = self.policy_now();
+        let binding = review::bind(&page.submission, dockerfile, &page.pins, grants, &policy);
+        self.queue().keep_policy(&policy)?;
         self.remember(&page)?;
         let needed = self.policy().review.needed(!grants.is_empty());
         let reason = reason.to_owned();

@@ -236,14 +236,9 @@ impl Site {
             _ => Vec::new(),
         };
         let dockerfile = read.digest();
+        let policy = self.policy_now();
         let today = |binding: &Binding| {
-            review::bind(
-                &submission,
-                dockerfile,
-                &pins,
-                &binding.grants,
-                self.policy(),
-            )
+            review::bind(&submission, dockerfile, &pins, &binding.grants, &policy)
         };
         let needed = self.policy().review.needed(false);
         let approvals = review::standing(&submission, &decisions, needed, &today);

@@ -157,6 +157,11 @@ impl Site {
         &self.inner.settings.policy
     }
 
+    /// The rules in force at this moment: without switches that have ended. Approvals bind these.
+    pub(super) fn policy_now(&self) -> Policy {
+        self.policy().in_force(self.clock().now())
+    }
+
     /// The present.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.settings.clock

@@ -76,7 +76,7 @@ impl Site {
         let binding = self.binding_of(row)?;
         let context = self.context(row)?;
         let dockerfile = self.dockerfile_of(row, &context)?.digest();
-        let changed = match review::still_binds(row, &binding, dockerfile, self.policy()) {
+        let changed = match review::still_binds(row, &binding, dockerfile, &self.policy_now()) {
             Err(changed) => Some(changed.to_string()),
             Ok(()) => self
                 .no_longer_approved(&binding)?
