@@ -106,6 +106,33 @@ fn two_reviewers_are_two_people_who_approve_the_same() {
 }
 
 #[test]
+fn a_void_approval_takes_the_first_with_it() {
+    let scene = Scene::new();
+    scene.ok("root", ["init"]);
+    let rootfs = scene.write("rootfs/etc/os-release", "ID=debian\n");
+    scene.base("debian:12-slim", rootfs.parent().unwrap().parent().unwrap());
+    let twice = "[review]\napprovals = 2\n";
+    scene.write("state/policy.toml", twice);
+    publish(&scene, "hello", GOOD);
+    scene.ok(REVIEWER, ["review", "1", "approve"]);
+    let both = scene.json("root", ["review", "1", "approve"]);
+    assert_eq!(both["state"], "approved", "{both}");
+
+    // The policy is another while the worker looks, and the old one afterwards: what both approved is the same again.
+    scene.write("state/policy.toml", format!("{twice}[lint.rules.HLT01]\nseverity = \"off\"\nreason = \"tools\"\nuntil = \"2099-01-01\"\n"));
+    scene.run("root", ["--batch"]);
+    scene.write("state/policy.toml", twice);
+    let page = scene.ok("root", ["show", "1"]).out();
+    assert!(page.contains("0 of 2: nobody yet"), "{page}");
+    assert!(page.contains("it was voided: the policy"), "{page}");
+    let first = scene.json("root", ["review", "1", "approve"]);
+    assert_eq!(first["state"], "pending", "{first}");
+    let second = scene.json(REVIEWER, ["review", "1", "approve"]);
+    assert_eq!(second["state"], "approved", "{second}");
+    scene.ok("root", ["audit", "verify"]);
+}
+
+#[test]
 fn a_replay_says_which_decisions_would_flip() {
     let scene = Scene::new();
     scene.ok("root", ["init"]);

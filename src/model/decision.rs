@@ -96,6 +96,9 @@ pub struct Decision {
     /// What was approved, for an approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binding: Option<Binding>,
+    /// Why it no longer counts, for an approval that was voided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voided: Option<String>,
 }
 
 /// A tag and the platform manifest that it stood for when it was approved (R9).

@@ -7,7 +7,7 @@ use crate::model::comment::Comment;
 use crate::model::decision::{Binding, Grant, Pins};
 use crate::model::submission::Lease;
 use crate::model::view::ReviewPage;
-use crate::model::{Actor, Failure, State, Submission, SubmissionId};
+use crate::model::{Failure, State, Submission, SubmissionId};
 use crate::store::{Move, OpenedReview, Transition};
 use crate::{notify, review};
 
@@ -75,17 +75,9 @@ impl Site {
         binding: &Binding,
         needed: u32,
     ) -> Result<bool, SiteError> {
-        let mut by: Vec<&Actor> = page
-            .decisions
-            .iter()
-            .filter(|decision| decision.binding.as_ref() == Some(binding))
-            .map(|decision| &decision.by)
-            .filter(|by| **by != page.submission.submitter)
-            .collect();
-        by.sort();
-        by.dedup();
+        let by = review::assenting(&page.submission, &page.decisions, binding);
         let have = by.len();
-        if by.contains(&self.actor()) && have < needed as usize {
+        if by.contains(self.actor()) && have < needed as usize {
             return Err(review::Refusal::Already {
                 actor: self.actor().clone(),
                 have,
@@ -93,7 +85,7 @@ impl Site {
             }
             .into());
         }
-        let with_me = have + usize::from(!by.contains(&self.actor()));
+        let with_me = have + usize::from(!by.contains(self.actor()));
         Ok(with_me >= needed as usize)
     }
 

@@ -17,10 +17,10 @@ mod tests;
 
 pub use binding::{Changed, bind, still_binds};
 pub use diff::{Change, DiffLine, diff};
-pub use effective::effective;
+pub use effective::{effective, final_base};
 pub use files::files;
 pub use flags::flags;
 pub use rules::{Refusal, covered, may_approve, may_grant_network, may_reject};
 pub use settled::settled;
-pub use standing::standing;
+pub use standing::{assenting, standing};
 pub use suggestions::{Suggestion, suggestions};

@@ -28,7 +28,12 @@ pub fn standing(
             continue;
         }
         let now = today(binding);
-        if now == *binding {
+        if let Some(reason) = &decision.voided {
+            approvals.lapsed.push(Lapsed {
+                by: decision.by.clone(),
+                changed: vec![format!("it was voided: {reason}")],
+            });
+        } else if now == *binding {
             approvals.by.push(decision.by.clone());
         } else {
             approvals.lapsed.push(Lapsed {
@@ -40,6 +45,20 @@ pub fn standing(
     approvals.by.reverse();
     approvals.lapsed.reverse();
     approvals
+}
+
+/// Who is for exactly what `binding` says, but for the submitter; an approval that was voided counts no more.
+pub fn assenting<'a>(
+    row: &Submission,
+    decisions: &'a [Decision],
+    binding: &Binding,
+) -> BTreeSet<&'a Actor> {
+    decisions
+        .iter()
+        .filter(|decision| decision.voided.is_none() && decision.binding.as_ref() == Some(binding))
+        .map(|decision| &decision.by)
+        .filter(|by| **by != row.submitter)
+        .collect()
 }
 
 /// What differs between what was approved and what is there now, in words.

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 use super::columns::{At, Json};
 use super::{Queue, StoreError};
 use crate::model::decision::{Binding, Decision, Verdict};
-use crate::model::{Digest, Policy, SubmissionId};
+use crate::model::{Digest, Policy, SubmissionId, Timestamp};
 
 const fn word(verdict: Verdict) -> &'static str {
     match verdict {
@@ -27,6 +27,7 @@ fn decision(row: &Row<'_>) -> rusqlite::Result<Decision> {
         reason: row.get(2)?,
         at: row.get::<_, At>(3)?.0,
         binding: row.get::<_, Option<Json<_>>>(4)?.map(|j| j.0),
+        voided: row.get(5)?,
     })
 }
 
@@ -49,6 +50,21 @@ pub(super) fn put(
     Ok(())
 }
 
+/// Takes back every approval of a submission up to now.
+pub(super) fn void(
+    t: &Transaction<'_>,
+    id: SubmissionId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    t.prepare_cached(
+        "INSERT INTO voids (submission, decision, at, reason)
+         SELECT submission, max(id), ?2, ?3 FROM decisions WHERE submission = ?1 GROUP BY submission",
+    )?
+    .execute(params![id, At(now), reason])?;
+    Ok(())
+}
+
 impl Queue {
     /// Every decision about a submission, oldest first.
     ///
@@ -57,7 +73,11 @@ impl Queue {
     pub fn decisions(&self, id: SubmissionId) -> Result<Vec<Decision>, StoreError> {
         self.read(|t| {
             let mut statement = t.prepare_cached(
-                "SELECT verdict, by, reason, at, binding FROM decisions WHERE submission = ?1 ORDER BY id",
+                "SELECT d.verdict, d.by, d.reason, d.at, d.binding,
+                        (SELECT v.reason FROM voids v
+                         WHERE v.submission = d.submission AND v.decision >= d.id AND d.verdict = 'approve'
+                         ORDER BY v.decision LIMIT 1)
+                 FROM decisions d WHERE d.submission = ?1 ORDER BY d.id",
             )?;
             let decisions = statement.query_map([id], decision)?;
             Ok(decisions.collect::<Result<_, _>>()?)

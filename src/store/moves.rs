@@ -302,6 +302,7 @@ impl Transition {
                     reason: reason.to_owned(),
                     at: now,
                     binding: binding.cloned(),
+                    voided: None,
                 },
             )
         };
@@ -324,7 +325,8 @@ impl Transition {
             Move::Fail(failure) => set("failure = ?2", &Json(failure))?,
             Move::Publish(module) => modules::put(t, module, now)?,
             Move::Yank { .. } => modules::yank(t, id, now)?,
-            Move::Withdraw | Move::Void { .. } | Move::Begin | Move::Scanned => {}
+            Move::Void { reason } => decisions::void(t, id, reason, now)?,
+            Move::Withdraw | Move::Begin | Move::Scanned => {}
         }
         let to = self.action.to();
         set("state = ?2, version = version + 1", &to)?;

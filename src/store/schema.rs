@@ -15,6 +15,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/02-reproduction.sql")),
     M::up(include_str!("migrations/03-network.sql")),
     M::up(include_str!("migrations/04-comments.sql")),
+    M::up(include_str!("migrations/05-voids.sql")),
 ];
 
 /// The schema that this program knows.

@@ -162,7 +162,19 @@ fn a_void_approval_binds_nothing_but_is_still_told_of() {
     );
     assert_eq!((row.state, row.approval), (State::Pending, None));
     assert_eq!(f.queue.binding(row.id).unwrap(), None);
-    assert_eq!(f.queue.decisions(row.id).unwrap().len(), 1);
+    let decisions = f.queue.decisions(row.id).unwrap();
+    assert_eq!(decisions.len(), 1);
+    assert_eq!(decisions[0].voided.as_deref(), Some("the policy changed"));
+
+    // What is decided afterwards counts, also in the same instant.
+    let approve = Move::Approve {
+        binding: decisions[0].binding.clone().unwrap(),
+        reason: "again".into(),
+    };
+    f.step(&row, approve);
+    let decisions = f.queue.decisions(row.id).unwrap();
+    let voided: Vec<_> = decisions.iter().map(|d| d.voided.is_some()).collect();
+    assert_eq!(voided, [true, false]);
 }
 
 #[test]

@@ -182,6 +182,7 @@ pub fn page(row: &QueueRow) -> ReviewPage {
             by: Actor::new("olga"),
             reason: "Looked at every line.".into(),
             at: ago(3),
+            voided: None,
             binding: Some(Binding {
                 context: Digest::of("context"),
                 dockerfile: Digest::of("dockerfile"),
