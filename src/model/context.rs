@@ -91,6 +91,16 @@ pub trait ContextSource: Send + Sync {
             .ok()
     }
 
+    /// What the file at `index` begins with: at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), or if it can't be read.
+    fn head(&self, index: usize, limit: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.open(index)?.take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Reads the whole file at `path`, refusing more than `limit` bytes.
     ///
     /// # Errors
@@ -102,8 +112,7 @@ pub trait ContextSource: Send + Sync {
                 format!("no `{path}` in the context"),
             )
         })?;
-        let mut bytes = Vec::new();
-        self.open(index)?.take(limit + 1).read_to_end(&mut bytes)?;
+        let bytes = self.head(index, limit.saturating_add(1))?;
         if bytes.len() as u64 > limit {
             return Err(io::Error::new(
                 io::ErrorKind::FileTooLarge,

@@ -1,7 +1,6 @@
 //! What a reviewer looks into beside the page: the files of a context, one of them, the build that it comes to.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 
 use super::{Site, SiteError};
 use crate::dockerfile::excerpt::harmless;
@@ -71,10 +70,8 @@ impl Site {
         let EntryKind::File { size } = entry.kind else {
             return Err(SiteError::usage(format!("{} is no file", harmless(path))));
         };
-        let mut bytes = Vec::new();
-        context
-            .open(at)
-            .and_then(|file| file.take(SHOWN).read_to_end(&mut bytes))
+        let bytes = context
+            .head(at, SHOWN)
             .map_err(|e| SiteError::refused(Failure::new(format!("{}: {e}", harmless(path)))))?;
         let is_text = review::files::is_text(&bytes);
         let lines = match is_text {

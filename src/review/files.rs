@@ -116,14 +116,7 @@ impl Walk<'_> {
         if self.changes.list.len() >= LISTED || !matches!(entry.kind, EntryKind::File { .. }) {
             return None;
         }
-        let mut head = Vec::new();
-        self.new
-            .open(at)
-            .ok()?
-            .take(HEAD)
-            .read_to_end(&mut head)
-            .ok()?;
-        Some(is_text(&head))
+        self.new.head(at, HEAD).ok().map(|head| is_text(&head))
     }
 
     fn list(

@@ -20,11 +20,7 @@ pub fn flags(context: &dyn ContextSource, index: usize) -> Vec<String> {
     };
     let mut found = by_name(entry);
     if let EntryKind::File { .. } = entry.kind {
-        let mut head = Vec::new();
-        let read = context
-            .open(index)
-            .and_then(|file| file.take(HEAD).read_to_end(&mut head));
-        if read.is_ok() {
+        if let Ok(head) = context.head(index, HEAD) {
             found.extend(by_content(entry, &head));
         }
     }

@@ -152,11 +152,8 @@ fn search(file: &File<'_>, context: &dyn ContextSource, sink: &mut Sink<'_>) {
 }
 
 fn head(context: &dyn ContextSource, at: usize) -> String {
-    let mut bytes = Vec::new();
-    if let Ok(file) = context.open(at) {
-        // What can't be read fails where it is copied.
-        let _ = std::io::Read::read_to_end(&mut std::io::Read::take(file, EACH), &mut bytes);
-    }
+    // What can't be read fails where it is copied.
+    let bytes = context.head(at, EACH).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
