@@ -7,6 +7,7 @@ use crate::model::forecast::{Expected, Forecast, Origin};
 use crate::model::scan::{ScanReport, Scanner as ScannedBy, Vulnerability};
 use crate::model::view::BasePin;
 use crate::model::{Digest, Slug, Submission, SubmissionId};
+use crate::review;
 use crate::scan::database::Database;
 use crate::scan::{self, ScanError};
 
@@ -78,23 +79,13 @@ impl Site {
             gaps.push("the base: the Dockerfile can't be read".into());
             return Ok(None);
         };
-        let effective = self.effective_build(row.id)?;
-        let mut stage = effective.stages.last();
-        while let Some(view) = stage
-            && let Some(on) = view.on
-        {
-            stage = effective.stages.get(on);
-        }
-        let Some(from) = stage
-            .map(|stage| stage.from.as_str())
-            .filter(|from| *from != "scratch")
-        else {
+        let Some(from) = review::final_base(file) else {
             return Ok(None);
         };
         let pins = self.pins(file, &std::collections::BTreeMap::new())?;
         let held = pins.iter().find(|pin: &&BasePin| pin.written == from);
         match held.and_then(|pin| pin.digest) {
-            Some(digest) => Ok(Some((from.to_owned(), digest))),
+            Some(digest) => Ok(Some((from, digest))),
             None => {
                 gaps.push(format!("the base {from}: it is not in the cache"));
                 Ok(None)

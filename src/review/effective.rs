@@ -116,6 +116,24 @@ pub fn effective(
     made
 }
 
+/// The base that the last stage of `file` stands on in the end; none where that is nothing, or can't be told.
+pub fn final_base(file: &Dockerfile) -> Option<String> {
+    let global = Global::new(file, &BTreeMap::new(), &Platform::host()).ok()?;
+    let names = StageNames::of(file);
+    let mut stage = file.stages.last()?;
+    loop {
+        let Kind::From { image, .. } = &file.of(stage).first()?.kind else {
+            return None;
+        };
+        let name = global.image(image).ok()?;
+        // A stage stands on an earlier one, so that this comes to an end.
+        match names.base(&name, stage.index) {
+            Some(on) => stage = file.stages.get(on)?,
+            None => return Some(name).filter(|name| name != "scratch"),
+        }
+    }
+}
+
 /// One instruction: its line, what it takes, and what it sets.
 fn take(
     made: &mut Effective,
