@@ -141,6 +141,11 @@ impl Paths {
         self.state.join("logs")
     }
 
+    /// How people left their consoles.
+    pub fn consoles(&self) -> PathBuf {
+        self.state.join("consoles")
+    }
+
     /// Workers that are alive: a locked file each.
     pub fn workers(&self) -> PathBuf {
         self.state.join("workers")

@@ -14,6 +14,7 @@
 mod bases;
 mod catalog;
 mod compare;
+mod consoles;
 mod decide;
 mod doctor;
 mod dossier;

@@ -87,16 +87,6 @@ impl SiteDesk {
         Ok(Some(spool))
     }
 
-    /// Where it is kept how this person has the queue. Their name may be anything, so that its digest names the file.
-    fn arrangement(&self) -> std::path::PathBuf {
-        let who = crate::model::Digest::of(&self.site.actor().0);
-        self.site
-            .paths()
-            .state()
-            .join("consoles")
-            .join(format!("{}.json", who.hex()))
-    }
-
     /// Whether more may come to the spool of `row` after what was read.
     fn goes_on(&self, row: &Submission, ended: bool) -> bool {
         let just_now = || {
@@ -179,16 +169,11 @@ impl Desk for SiteDesk {
     }
 
     fn recall(&self) -> QueueFilter {
-        let read = std::fs::read(self.arrangement()).ok();
-        read.and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default()
+        self.site.console_left().unwrap_or_default()
     }
 
     fn remember(&self, filter: &QueueFilter) -> Result<(), String> {
-        let path = self.arrangement();
-        std::fs::create_dir_all(crate::durable::folder_of(&path)).map_err(text)?;
-        let bytes = serde_json::to_vec(filter).map_err(text)?;
-        crate::durable::write(&path, &bytes, 0o600).map_err(text)
+        self.site.keep_console(filter).map_err(words)
     }
 
     fn review(&self, id: SubmissionId) -> Result<ReviewPage, String> {
