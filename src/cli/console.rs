@@ -4,8 +4,9 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::config;
 use crate::pipeline::{Site, SiteError};
-use crate::tui::{self, Desk, ExitReason, Options, SiteDesk};
+use crate::tui::{self, ConsoleError, Desk, ExitReason, Options, SiteDesk};
 
 /// Opens the console.
 pub fn run(site: &Site) -> Result<ExitCode, SiteError> {
@@ -19,8 +20,16 @@ pub fn run(site: &Site) -> Result<ExitCode, SiteError> {
 /// The console over `site`, in the look that suits the terminal.
 pub fn show(site: &Site) -> Result<ExitCode, SiteError> {
     let desk: Arc<dyn Desk> = Arc::new(SiteDesk::new(site)?);
-    let options = Options::suited(|name| std::env::var(name).ok());
-    match tui::run(&desk, &options).map_err(SiteError::host)? {
+    let variable = |name: &str| std::env::var(name).ok();
+    let settings =
+        config::console::load(site.paths()).map_err(|e| SiteError::usage(e.to_string()))?;
+    let options = Options::suited(variable).wanted(settings, site.paths().themes(), variable);
+    let ended = tui::run(&desk, &options).map_err(|error| match error {
+        ConsoleError::Theme(_) | ConsoleError::Keymap(_) => SiteError::usage(error.to_string())
+            .help("console.toml has the look and the keys; `flareo help console` says how"),
+        error => SiteError::host(error),
+    });
+    match ended? {
         ExitReason::Quit => Ok(ExitCode::SUCCESS),
         _ => Err(SiteError::interrupted()),
     }

@@ -165,6 +165,24 @@ impl Paths {
         self.vulnerabilities().join("db")
     }
 
+    /// Where somebody's settings of the console are looked for, in this order.
+    pub fn console_settings(&self) -> Vec<PathBuf> {
+        self.config
+            .iter()
+            .chain([&self.state])
+            .map(|folder| folder.join("console.toml"))
+            .collect()
+    }
+
+    /// Where themes of somebody's own are looked for, in this order.
+    pub fn themes(&self) -> Vec<PathBuf> {
+        self.config
+            .iter()
+            .chain([&self.state])
+            .map(|folder| folder.join("themes"))
+            .collect()
+    }
+
     /// Where a policy is looked for, in this order.
     pub fn policies(&self) -> Vec<PathBuf> {
         self.config

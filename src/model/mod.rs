@@ -15,6 +15,7 @@ pub mod digest;
 pub mod effective;
 pub mod event;
 pub mod failure;
+pub mod figures;
 pub mod finding;
 pub mod forecast;
 pub mod foreign;

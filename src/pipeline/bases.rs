@@ -9,7 +9,8 @@ use crate::engine;
 use crate::model::audit::Record;
 use crate::model::base::{ApprovedBase, Base};
 use crate::model::image::Platform;
-use crate::model::{Failure, Reference};
+use crate::model::scan::Vulnerability;
+use crate::model::{Digest, Failure, Reference, Slug, State, SubmissionId};
 use crate::oci::Store;
 use crate::oci::registry::RegistrySettings;
 
@@ -27,7 +28,62 @@ pub struct BaseRow {
     pub purpose: Option<String>,
 }
 
+/// What there is to know of a base.
+#[derive(Debug, Clone, Serialize)]
+pub struct BaseStory {
+    /// How it stands.
+    #[serde(flatten)]
+    pub row: BaseRow,
+    /// What it was pinned to before, the latest first.
+    pub before: Vec<Base>,
+    /// How many submissions were approved on it.
+    pub used: u64,
+    /// The latest of them.
+    pub users: Vec<(SubmissionId, Slug, State)>,
+    /// What the scanner finds in it today, or why it can't look; none where nobody asked it.
+    pub findings: Option<Result<Vec<Vulnerability>, String>>,
+}
+
+/// Submissions that are named of those that stand on a base.
+const USERS: u32 = 40;
+
 impl Site {
+    /// What there is to know of a base; what the scanner says of it only where `scanned`, for that takes its time.
+    ///
+    /// # Errors
+    /// If nobody knows it, or the queue can't be read.
+    pub fn base_story(&self, reference: &Reference, scanned: bool) -> Result<BaseStory, SiteError> {
+        let name = reference.without_digest().familiar();
+        let rows = self.base_rows()?;
+        let Some(row) = rows.into_iter().find(|row| row.reference == name) else {
+            return Err(SiteError::usage(format!(
+                "{name} is neither in the cache nor on the approved list"
+            ))
+            .help("`flareo base list` shows those that are"));
+        };
+        let versions = self.queue().base_history(reference)?;
+        let now = row.held.as_ref().map(|base| base.imported_at);
+        let before = versions.into_iter().map(|version| version.base);
+        let (used, users) = self.queue().base_users(reference, USERS)?;
+        let held = row.held.as_ref().filter(|_| scanned);
+        let findings = held.map(|base| self.findings_of(base.digest));
+        Ok(BaseStory {
+            before: before
+                .filter(|base| Some(base.imported_at) != now)
+                .collect(),
+            used,
+            users,
+            findings,
+            row,
+        })
+    }
+
+    fn findings_of(&self, image: Digest) -> Result<Vec<Vulnerability>, String> {
+        self.scan_quietly(image)
+            .map(|report| report.vulnerabilities)
+            .map_err(|error| error.to_string())
+    }
+
     /// Puts a base into the cache under a name, every digest checked.
     ///
     /// # Errors

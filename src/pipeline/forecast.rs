@@ -93,7 +93,8 @@ impl Site {
         }
     }
 
-    fn scanned(&self, name: &str, base: Digest, gaps: &mut Vec<String>) -> Option<ScanReport> {
+    /// What the scanner of the policy says of an image in the store.
+    pub(super) fn scan_quietly(&self, image: Digest) -> Result<ScanReport, ScanError> {
         let path = std::env::var_os("PATH");
         let cache = self.paths().vulnerabilities();
         let scanner = scan::choose(
@@ -101,11 +102,13 @@ impl Site {
             &cache,
             path.as_deref(),
             self.clock().clone(),
-        );
+        )?;
         let quiet = |_: Happening| {};
-        let report = scanner
-            .and_then(|scanner| scanner.scan(base, self.store(), &quiet, &Cancel::default()));
-        report
+        scanner.scan(image, self.store(), &quiet, &Cancel::default())
+    }
+
+    fn scanned(&self, name: &str, base: Digest, gaps: &mut Vec<String>) -> Option<ScanReport> {
+        self.scan_quietly(base)
             .map_err(|error| gaps.push(format!("the base {name}: {error}")))
             .ok()
     }

@@ -38,7 +38,7 @@ mod site;
 mod stages;
 mod work;
 
-pub use bases::BaseRow;
+pub use bases::{BaseRow, BaseStory};
 pub use catalog::Target;
 pub use decide::Seen;
 pub use dossier::Read;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::columns::At;
 use super::{Queue, StoreError};
 use crate::model::audit::{AuditEntry, Record};
-use crate::model::{Digest, SubmissionId, Timestamp};
+use crate::model::{Digest, Slug, SubmissionId, Timestamp};
 
 /// What an unbroken log amounts to. Whoever keeps `head` elsewhere can tell later that nothing was cut off the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,9 @@ pub struct AuditFilter {
 
 const ZERO: Digest = Digest::from_bytes([0; 32]);
 const COLUMNS: &str = "number, at, actor, action, submission, facts, previous, hash";
+
+const WITH_SLUG: &str = "audit a LEFT JOIN submissions s ON s.id = a.submission";
+const HOLDS: &str = "(?1 = '' OR instr(lower(a.actor || ' ' || a.action || ifnull(' ' || s.slug || ' #' || s.id, '')), ?1) > 0)";
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     let facts: String = row.get(5)?;
@@ -158,6 +161,59 @@ impl Queue {
                 entries.reverse();
             }
             Ok(entries)
+        })
+    }
+
+    /// How many entries hold `text` (in who, what, slug or `#number`, without regard to case), and a window of them,
+    /// the latest first, each with the slug of the submission it is about.
+    ///
+    /// # Errors
+    /// If the database can't be read.
+    pub fn audit_page(
+        &self,
+        text: &str,
+        offset: u64,
+        limit: u32,
+    ) -> Result<(u64, Vec<(AuditEntry, Option<Slug>)>), StoreError> {
+        let text = text.to_lowercase();
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        self.read(|t| {
+            // Without a text the numbers alone tell where the window is.
+            let last: i64 =
+                t.query_row("SELECT ifnull(max(number), 0) FROM audit", [], |r| r.get(0))?;
+            let (total, below, offset) = if text.is_empty() {
+                (last, last.saturating_sub(offset), 0)
+            } else {
+                let counted = format!("SELECT count(*) FROM {WITH_SLUG} WHERE {HOLDS}");
+                let total = t
+                    .prepare_cached(&counted)?
+                    .query_row([&text], |r| r.get(0))?;
+                (total, last, offset)
+            };
+            let columns = COLUMNS.split(", ").map(|column| format!("a.{column}"));
+            let columns = columns.collect::<Vec<_>>().join(", ");
+            let mut statement = t.prepare_cached(&format!(
+                "SELECT {columns}, s.slug FROM {WITH_SLUG} WHERE {HOLDS} AND a.number <= ?2
+                 ORDER BY a.number DESC LIMIT ?3 OFFSET ?4"
+            ))?;
+            let found = statement.query_map(params![text, below, limit, offset], |r| {
+                Ok((entry(r)?, r.get(8)?))
+            })?;
+            let total = u64::try_from(total).unwrap_or_default();
+            Ok((total, found.collect::<Result<_, _>>()?))
+        })
+    }
+
+    /// One entry.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or if the database can't be read.
+    pub fn audit_entry(&self, number: i64) -> Result<AuditEntry, StoreError> {
+        self.read(|t| {
+            t.prepare_cached(&format!("SELECT {COLUMNS} FROM audit WHERE number = ?1"))?
+                .query_row([number], entry)
+                .optional()?
+                .ok_or_else(|| StoreError::NotFound(format!("entry {number} of the audit log")))
         })
     }
 

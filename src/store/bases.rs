@@ -7,7 +7,7 @@ use super::columns::{At, Count};
 use super::{Queue, StoreError, audit};
 use crate::model::audit::Record;
 use crate::model::base::Base;
-use crate::model::{Actor, Digest, Reference};
+use crate::model::{Actor, Digest, Reference, Slug, State, SubmissionId};
 
 /// What a reference stood for from one import to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +124,33 @@ impl Queue {
                 })
             })?;
             Ok(versions.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// How many submissions were approved on a reference, and the latest of them, at most `limit`.
+    ///
+    /// # Errors
+    /// If the database can't be read.
+    pub fn base_users(
+        &self,
+        reference: &Reference,
+        limit: u32,
+    ) -> Result<(u64, Vec<(SubmissionId, Slug, State)>), StoreError> {
+        let users = "FROM submissions s WHERE s.id IN (
+             SELECT d.submission FROM decisions d, json_each(d.binding, '$.pins') p
+             WHERE d.verdict = 'approve' AND p.key = ?1)";
+        let name = reference.without_digest().to_string();
+        self.read(|t| {
+            let count: Count = t
+                .prepare_cached(&format!("SELECT count(*) {users}"))?
+                .query_row([&name], |r| r.get(0))?;
+            let mut statement = t.prepare_cached(&format!(
+                "SELECT s.id, s.slug, s.state {users} ORDER BY s.id DESC LIMIT ?2"
+            ))?;
+            let found = statement.query_map(params![name, limit], |r| {
+                Ok((r.get(0)?, r.get(1)?, r.get(2)?))
+            })?;
+            Ok((count.0, found.collect::<Result<_, _>>()?))
         })
     }
 

@@ -16,6 +16,7 @@ mod comments;
 mod decisions;
 mod error;
 mod exceptions;
+mod figures;
 mod modules;
 mod moves;
 mod network;

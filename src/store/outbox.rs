@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
-use super::columns::At;
+use super::columns::{At, Count};
 use super::{Queue, StoreError};
 use crate::model::{SubmissionId, Timestamp};
 
@@ -120,6 +120,45 @@ impl Queue {
                 params![id, error],
             )?;
             Ok(())
+        })
+    }
+
+    /// How many mails hold `text` (in address, subject or `#number`, without regard to case), and a window of them, the
+    /// latest first.
+    ///
+    /// # Errors
+    /// If the database can't be read.
+    pub fn mail_page(
+        &self,
+        text: &str,
+        offset: u64,
+        limit: u32,
+    ) -> Result<(u64, Vec<Mail>), StoreError> {
+        let text = text.to_lowercase();
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        let holds = "(?1 = '' OR instr(lower(recipient || ' ' || subject || ifnull(' #' || submission, '')), ?1) > 0)";
+        self.read(|t| {
+            let total: Count = t
+                .prepare_cached(&format!("SELECT count(*) FROM outbox WHERE {holds}"))?
+                .query_row([&text], |r| r.get(0))?;
+            let mut statement = t.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM outbox WHERE {holds} ORDER BY id DESC LIMIT ?2 OFFSET ?3"
+            ))?;
+            let mails = statement.query_map(params![text, limit, offset], mail)?;
+            Ok((total.0, mails.collect::<Result<_, _>>()?))
+        })
+    }
+
+    /// One mail.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or if the database can't be read.
+    pub fn mail(&self, id: i64) -> Result<Mail, StoreError> {
+        self.read(|t| {
+            t.prepare_cached(&format!("SELECT {COLUMNS} FROM outbox WHERE id = ?1"))?
+                .query_row([id], mail)
+                .optional()?
+                .ok_or_else(|| StoreError::NotFound(format!("mail {id} in the outbox")))
         })
     }
 

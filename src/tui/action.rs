@@ -2,7 +2,9 @@
 //!
 //! The keymap, the footer and the help page are made of [`TABLE`]. An action that is not in it can't be pressed.
 
-use self::Context::{Build, Catalog, Confirm, Deciding, Message, Prompt, Queue, Review};
+use self::Context::{
+    Build, Catalog, Confirm, Deciding, Message, Palette, Prompt, Queue, Register, Review,
+};
 
 /// What the keys belong to at a moment: the screen, or what lies on top of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,6 +17,8 @@ pub enum Context {
     Build,
     /// The catalog.
     Catalog,
+    /// Bases, audit log, outbox or doctor.
+    Register,
     /// The page of keys.
     Help,
     /// A message that waits to be read.
@@ -25,20 +29,24 @@ pub enum Context {
     Deciding,
     /// A line that is being written: a filter, a search.
     Prompt,
+    /// The list of everything that can be done.
+    Palette,
 }
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Queue,
         Review,
         Build,
         Catalog,
+        Register,
         Self::Help,
         Message,
         Confirm,
         Deciding,
         Prompt,
+        Palette,
     ];
 
     /// The heading of its part of the help page.
@@ -53,6 +61,8 @@ impl Context {
             Confirm => "A question",
             Deciding => "A reason",
             Prompt => "A filter or search",
+            Register => "Bases, audit, outbox, doctor",
+            Palette => "The palette",
         }
     }
 }
@@ -96,19 +106,27 @@ macro_rules! actions {
     };
 }
 
-/// The four screens.
-const SCREENS: &[Context] = &[Queue, Review, Build, Catalog];
+/// The screens.
+const SCREENS: &[Context] = &[Queue, Review, Build, Catalog, Register];
 /// Where there is something to move through.
-const PAGES: &[Context] = &[Queue, Review, Build, Catalog, Context::Help];
-const LISTS: &[Context] = &[Queue, Catalog];
+const PAGES: &[Context] = &[Queue, Review, Build, Catalog, Register, Context::Help];
+const LISTS: &[Context] = &[Queue, Catalog, Register];
 const TEXTS: &[Context] = &[Review, Build];
-const PANES: &[Context] = &[Queue, Review, Build, Context::Help];
-const WRITING: &[Context] = &[Deciding, Prompt];
-const ASIDE: &[Context] = &[Queue, Review, Build, Catalog, Context::Help, Message];
-const ON_TOP: &[Context] = &[Confirm, Deciding, Prompt];
+const PANES: &[Context] = &[Queue, Review, Build, Register, Context::Help];
+const WRITING: &[Context] = &[Deciding, Prompt, Palette];
+const ASIDE: &[Context] = &[
+    Queue,
+    Review,
+    Build,
+    Catalog,
+    Register,
+    Context::Help,
+    Message,
+];
+const ON_TOP: &[Context] = &[Confirm, Deciding, Prompt, Palette];
 
 actions! {
-    Open        "open"            ["enter"], &[Queue, Catalog], "open", "open what is chosen";
+    Open        "open"            ["enter"], LISTS, "open", "open what is chosen";
     Jump        "jump"            ["enter"], TEXTS, "go there", "go to the line of the chosen finding or step";
     Approve     "review.approve"  ["a"], &[Review], "approve", "approve this submission";
     Reject      "review.reject"   ["x"], &[Review], "reject", "reject this submission, with a reason";
@@ -130,7 +148,7 @@ actions! {
     PreviousMatch "search.previous" ["N"], TEXTS, "", "previous match, finding or failed step";
     Sort        "queue.sort"      ["o"], &[Queue], "sort", "another order: by age, newest first, by slug, by severity";
     Narrow      "queue.narrow"    ["w"], &[Queue], "whose", "all rows, mine, or those that ask for grants";
-    Copy        "copy"            ["y"], SCREENS, "copy digest", "copy the digest to the clipboard of your terminal (OSC 52)";
+    Copy        "copy"            ["y"], SCREENS, "copy", "copy the digest, hash or address to the clipboard of your terminal (OSC 52)";
     Down        "down"            ["j", "down"], PAGES, "", "down";
     Up          "up"              ["k", "up"], PAGES, "", "up";
     Left        "left"            ["h", "left"], TEXTS, "", "left";
@@ -145,6 +163,14 @@ actions! {
     ShowReview  "screen.review"   ["2"], PAGES, "", "review of the chosen submission";
     ShowBuild   "screen.build"    ["3"], PAGES, "", "build of the chosen submission";
     ShowCatalog "screen.catalog"  ["4"], PAGES, "", "the catalog";
+    ShowBases   "screen.bases"    ["5"], PAGES, "", "the bases: pins, age, size, findings, who uses them";
+    ShowAudit   "screen.audit"    ["6"], PAGES, "", "the audit log";
+    ShowOutbox  "screen.outbox"   ["7"], PAGES, "", "the outbox";
+    ShowDoctor  "screen.doctor"   ["8"], PAGES, "", "what this host can do, and how things went lately";
+    Palette     "palette"         [":"], SCREENS, "", "find anything that can be done here by its name";
+    Mouse       "mouse"           ["ctrl-t"], SCREENS, "", "let the mouse choose and scroll, or leave it to the terminal";
+    PaletteUp   "palette.up"      ["up", "ctrl-p"], &[Palette], "", "up";
+    PaletteDown "palette.down"    ["down", "ctrl-n"], &[Palette], "", "down";
     Help        "help"            ["?"], SCREENS, "help", "this page";
     Back        "back"            ["q"], ASIDE, "back", "back; from the queue: leave";
     Cancel      "cancel"          ["esc"], ASIDE, "", "close, or drop filter and search; never leaves";

@@ -6,7 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::registers::{Register, RegisterPage};
+use super::screens::ScreenId;
 use super::theme::Role;
+use super::widgets::chart::Chart;
+use crate::logs::sanitise;
 use crate::model::arrangement::{Narrow, Order};
 use crate::model::decision::{Grant, Pins, Verdict};
 use crate::model::module::Module;
@@ -39,14 +43,14 @@ pub trait Desk: Send + Sync {
     /// A text for people.
     fn queue(&self, filter: &QueueFilter, offset: u64, limit: usize) -> Result<QueuePage, String>;
 
-    /// How who sits at the keyboard had the queue arranged last; what can't be read is as good as nothing.
-    fn recall(&self) -> QueueFilter;
+    /// How who sits at the keyboard left the console; what can't be read is as good as nothing.
+    fn recall(&self) -> Left;
 
     /// Remembers it.
     ///
     /// # Errors
     /// A text for people.
-    fn remember(&self, filter: &QueueFilter) -> Result<(), String>;
+    fn remember(&self, left: &Left) -> Result<(), String>;
 
     /// Everything that a reviewer reads before deciding.
     ///
@@ -96,6 +100,24 @@ pub trait Desk: Send + Sync {
     /// # Errors
     /// A text for people.
     fn module(&self, id: SubmissionId) -> Result<ModuleDetail, String>;
+
+    /// The rows of a register that hold `text`, from `offset` on, at most `limit`.
+    ///
+    /// # Errors
+    /// A text for people.
+    fn register(
+        &self,
+        register: Register,
+        text: &str,
+        offset: u64,
+        limit: usize,
+    ) -> Result<RegisterPage, String>;
+
+    /// What there is to know of the row called `key` of a register.
+    ///
+    /// # Errors
+    /// A text for people.
+    fn entry(&self, register: Register, key: &str) -> Result<Sheet, String>;
 }
 
 /// What a reviewer looks into beside the page.
@@ -129,6 +151,27 @@ pub struct SheetEntry {
     pub role: Role,
     /// The file that it stands for; not sanitised.
     pub path: Option<String>,
+    /// What is drawn beside the text.
+    pub chart: Option<Chart>,
+}
+
+impl SheetEntry {
+    /// A row of text; whoever wrote it, a terminal obeys nothing of it.
+    pub fn new(text: &str, role: Role) -> Self {
+        Self {
+            text: sanitise(text).into_owned(),
+            role,
+            path: None,
+            chart: None,
+        }
+    }
+
+    /// With a chart beside it.
+    #[must_use]
+    pub fn chart(mut self, chart: Chart) -> Self {
+        self.chart = Some(chart);
+        self
+    }
 }
 
 /// Which rows of the queue.
@@ -167,6 +210,28 @@ pub struct QueueFilter {
     pub order: Order,
     /// Which of them beside that.
     pub narrow: Narrow,
+}
+
+/// How somebody left the console, and finds it again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Left {
+    /// How the queue was arranged; a text that was written to filter it is not kept.
+    #[serde(flatten)]
+    pub queue: QueueFilter,
+    /// The screen that was shown.
+    pub screen: ScreenId,
+    /// What was chosen on each.
+    pub chosen: Vec<(ScreenId, Chosen)>,
+}
+
+/// A row that was chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Chosen {
+    /// What it is known by.
+    pub key: String,
+    /// Where it stood: there it is looked for.
+    pub at: usize,
 }
 
 /// A stretch of the queue.

@@ -3,10 +3,12 @@
 use crossterm::event::KeyEvent;
 
 use super::desk::{
-    Desk, EventPage, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
+    Desk, EventPage, Left, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
     Standing,
 };
+use super::registers::{Register, RegisterPage};
 use super::screens::review::Dossier;
+use super::theme::{Theme, ThemeError};
 use super::widgets::window::STRETCH;
 use crate::model::decision::Verdict;
 use crate::model::{SubmissionId, Timestamp};
@@ -29,6 +31,12 @@ pub enum Event {
     Changed,
     /// Time has passed: ages are older.
     Tick(Timestamp),
+    /// A button of the mouse was pressed at this column and row.
+    Click(u16, u16),
+    /// The wheel was turned at this column and row; down if it is true.
+    Wheel(u16, u16, bool),
+    /// The file of the theme in use has changed.
+    Theme(Result<Box<Theme>, ThemeError>),
 }
 
 /// Why the console ended.
@@ -57,6 +65,8 @@ pub enum Effect {
     Suspend,
     /// Draw everything anew.
     Redraw,
+    /// Let the mouse come to us, or leave it to the terminal.
+    Mouse(bool),
     /// End.
     Leave(ExitReason),
 }
@@ -84,10 +94,8 @@ pub enum Request {
         /// From here on.
         offset: usize,
     },
-    /// How was the queue arranged last?
-    Recall,
-    /// Remember how it is.
-    Remember(QueueFilter),
+    /// Remember how the console stands.
+    Remember(Left),
     /// What is there to review?
     Review(SubmissionId),
     /// What lies beside it?
@@ -130,6 +138,17 @@ pub enum Request {
     },
     /// What is there to know of a module?
     Module(SubmissionId),
+    /// Which rows has a register?
+    Register {
+        /// Which.
+        register: Register,
+        /// Holding this text.
+        text: String,
+        /// From here on.
+        offset: usize,
+    },
+    /// What is there to know of a row of a register?
+    Entry(Register, String),
 }
 
 /// An answer, and the time it was given.
@@ -149,7 +168,6 @@ pub struct Reply {
 )]
 pub enum Answer {
     Standing(Result<Standing, String>),
-    Recalled(QueueFilter),
     Remembered(Result<(), String>),
     Queue {
         filter: QueueFilter,
@@ -186,6 +204,17 @@ pub enum Answer {
         id: SubmissionId,
         result: Result<Box<ModuleDetail>, String>,
     },
+    Register {
+        register: Register,
+        text: String,
+        offset: usize,
+        result: Result<RegisterPage, String>,
+    },
+    Entry {
+        register: Register,
+        key: String,
+        result: Result<Sheet, String>,
+    },
 }
 
 /// Asks the desk. May take its time.
@@ -200,8 +229,7 @@ pub fn ask(desk: &dyn Desk, request: Request) -> Reply {
                 result,
             }
         }
-        Request::Recall => Answer::Recalled(desk.recall()),
-        Request::Remember(filter) => Answer::Remembered(desk.remember(&filter)),
+        Request::Remember(left) => Answer::Remembered(desk.remember(&left)),
         Request::Review(id) => Answer::Review {
             id,
             result: desk.review(id).map(|page| Box::new(Dossier::of(page))),
@@ -237,6 +265,24 @@ pub fn ask(desk: &dyn Desk, request: Request) -> Reply {
                 result,
             }
         }
+        Request::Register {
+            register,
+            text,
+            offset,
+        } => {
+            let result = desk.register(register, &text, offset as u64, STRETCH);
+            Answer::Register {
+                register,
+                text,
+                offset,
+                result,
+            }
+        }
+        Request::Entry(register, key) => Answer::Entry {
+            result: desk.entry(register, &key),
+            register,
+            key,
+        },
         Request::Module(id) => Answer::Module {
             id,
             result: desk.module(id).map(Box::new),

@@ -29,6 +29,8 @@ pub mod frame;
 pub mod ink;
 pub mod keymap;
 pub mod message;
+pub mod registers;
+mod reload;
 mod run;
 pub mod screens;
 mod search;
@@ -42,7 +44,9 @@ pub mod widgets;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 
 pub use desk::Desk;
 pub use frame::{Frame, frame};
@@ -51,9 +55,12 @@ pub use run::run;
 pub use session::{Session, Written};
 pub use site::SiteDesk;
 
+use action::TABLE;
 use app::App;
 use keymap::{Keymap, KeymapError};
 use theme::{Theme, ThemeError};
+
+use crate::config::ConsoleSettings;
 
 /// Why the console could not be opened, or ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -79,13 +86,19 @@ pub enum ConsoleError {
     Panicked(String),
 }
 
-/// How the console looks.
+/// How the console looks and what its keys are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The theme's name.
     pub theme: String,
     /// Marks and lines of ASCII only.
     pub ascii: bool,
+    /// Whether the mouse comes to us from the start.
+    pub mouse: bool,
+    /// Other keys for actions, by the action's name.
+    pub keys: BTreeMap<String, Vec<String>>,
+    /// Where themes of somebody's own stand.
+    pub themes: Vec<PathBuf>,
 }
 
 impl Default for Options {
@@ -94,14 +107,16 @@ impl Default for Options {
         Self {
             theme: "mono".into(),
             ascii: false,
+            mouse: false,
+            keys: BTreeMap::new(),
+            themes: Vec::new(),
         }
     }
 }
 
 impl Options {
-    /// What suits the terminal that the environment describes. `FLAREO_THEME` overrules it.
+    /// What suits the terminal that the environment describes.
     pub fn suited(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let theme = variable("FLAREO_THEME").filter(|name| !name.is_empty());
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
             .iter()
             .find_map(|name| variable(name).filter(|value| !value.is_empty()))
@@ -110,22 +125,39 @@ impl Options {
         let utf8 = locale.is_none_or(|l| l.contains("utf-8") || l.contains("utf8"));
         let console = variable("TERM").is_some_and(|term| term == "linux" || term == "dumb");
         Self {
-            theme: theme.unwrap_or_else(|| Theme::suited(&variable).into()),
+            theme: Theme::suited(&variable).into(),
             ascii: !utf8 || console,
+            ..Self::default()
+        }
+    }
+
+    /// As somebody wants it: `FLAREO_THEME` overrules their settings, and those what suits the terminal. Where no colour
+    /// is wanted or known, only `FLAREO_THEME` brings one.
+    #[must_use]
+    pub fn wanted(
+        self,
+        settings: ConsoleSettings,
+        themes: Vec<PathBuf>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        let overruled = variable("FLAREO_THEME").filter(|name| !name.is_empty());
+        let set = settings.theme.filter(|_| self.theme != "mono");
+        Self {
+            theme: overruled.or(set).unwrap_or(self.theme),
+            ascii: settings.ascii.unwrap_or(self.ascii),
+            mouse: settings.mouse,
+            keys: settings.keys,
+            themes,
         }
     }
 
     fn app(&self, desk: &dyn Desk, size: (u16, u16)) -> Result<App, ConsoleError> {
-        let mut theme = Theme::named(&self.theme)?;
+        let mut theme = Theme::find(&self.theme, &self.themes)?;
         if self.ascii {
             theme = theme.ascii();
         }
-        Ok(App::new(
-            desk.who(),
-            desk.now(),
-            theme,
-            Keymap::standard()?,
-            size,
-        ))
+        let keys = Keymap::of(TABLE, &self.keys)?;
+        let app = App::new(desk.who(), desk.now(), theme, keys, size);
+        Ok(app.with_mouse(self.mouse).resumed(desk.recall()))
     }
 }

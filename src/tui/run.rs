@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossterm::Command as _;
 use crossterm::clipboard::CopyToClipboard;
-use crossterm::event::Event as Input;
+use crossterm::event::{Event as Input, MouseButton, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use rustix::process::{Signal as Number, kill_current_process_group};
@@ -18,7 +18,9 @@ use super::canvas::Canvas;
 use super::crew::{Crew, Signal, spawn};
 use super::desk::Desk;
 use super::message::{Effect, Event, ExitReason};
+use super::reload;
 use super::terminal::Terminal;
+use super::theme::Theme;
 use super::{ConsoleError, Options};
 
 /// Frames that nobody's key asked for come no faster than this.
@@ -48,15 +50,22 @@ pub fn run(desk: &Arc<dyn Desk>, options: &Options) -> Result<ExitReason, Consol
     listening.recv().unwrap_or(Ok(()))?;
     let terminal = Terminal::take()?;
     spawn("keys", &out, read)?;
+    // Where nothing can be watched, a theme is read once: no reason to do without a console.
+    let _watcher = Theme::file(&options.theme, &options.themes)
+        .and_then(|file| reload::watch(&options.theme, &file, &out).ok());
     drop(out);
-    let console = Console {
+    let mut console = Console {
         app,
         canvas: Canvas::new(io::stdout()),
         terminal,
         crew,
         size,
+        mouse: false,
     };
-    console.run(&signals)
+    let ended = console.run(&signals);
+    // Whoever comes back finds it as it was; that it could not be kept is no reason to end badly.
+    let _ = desk.remember(&console.app.left());
+    ended
 }
 
 struct Console {
@@ -65,10 +74,11 @@ struct Console {
     terminal: Terminal,
     crew: Crew,
     size: (u16, u16),
+    mouse: bool,
 }
 
 impl Console {
-    fn run(mut self, signals: &Receiver<Signal>) -> Result<ExitReason, ConsoleError> {
+    fn run(&mut self, signals: &Receiver<Signal>) -> Result<ExitReason, ConsoleError> {
         let effects = self.app.start();
         if let Some(reason) = self.perform(effects, signals)? {
             return Ok(reason);
@@ -85,7 +95,13 @@ impl Console {
                 while let Some(signal) = next {
                     pressed |= matches!(
                         signal,
-                        Signal::Event(Event::Key(_) | Event::Paste(_) | Event::Resize(..))
+                        Signal::Event(
+                            Event::Key(_)
+                                | Event::Paste(_)
+                                | Event::Resize(..)
+                                | Event::Click(..)
+                                | Event::Wheel(..)
+                        )
                     );
                     if let Some(reason) = self.take(signal, signals)? {
                         return Ok(reason);
@@ -147,6 +163,10 @@ impl Console {
                     self.canvas.pass(bytes.as_bytes())?;
                 }
                 Effect::Redraw => self.canvas.forget(),
+                Effect::Mouse(ours) => {
+                    self.mouse = ours;
+                    self.terminal.mouse(ours)?;
+                }
                 Effect::Suspend => {
                     if let Some(reason) = self.suspend(signals)? {
                         return Ok(Some(reason));
@@ -183,6 +203,7 @@ impl Console {
 
     fn resume(&mut self) -> Result<(), ConsoleError> {
         self.terminal.take_again()?;
+        self.terminal.mouse(self.mouse)?;
         self.canvas.forget();
         let size = crossterm::terminal::size()?;
         self.size = size;
@@ -213,6 +234,12 @@ fn read(out: &SyncSender<Signal>) {
             Ok(Input::Key(key)) => Event::Key(key),
             Ok(Input::Paste(text)) => Event::Paste(text),
             Ok(Input::Resize(width, height)) => Event::Resize(width, height),
+            Ok(Input::Mouse(mouse)) => match mouse.kind {
+                MouseEventKind::Down(MouseButton::Left) => Event::Click(mouse.column, mouse.row),
+                MouseEventKind::ScrollDown => Event::Wheel(mouse.column, mouse.row, true),
+                MouseEventKind::ScrollUp => Event::Wheel(mouse.column, mouse.row, false),
+                _ => continue,
+            },
             Ok(_) => continue,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => {

@@ -14,6 +14,7 @@ use super::crew::News;
 use super::desk::Desk;
 use super::frame::{Frame, picture};
 use super::message::{Effect, Event, ExitReason, LINES, Request, Toward, ask};
+use super::theme::Theme;
 use super::{ConsoleError, Options};
 use crate::model::SubmissionId;
 
@@ -127,6 +128,25 @@ impl Session {
         self.settle();
     }
 
+    /// Presses the left button of the mouse at this column and row, and settles.
+    pub fn click(&mut self, column: u16, line: u16) {
+        self.send(Event::Click(column, line));
+        self.settle();
+    }
+
+    /// The file of the theme called `name` holds this now.
+    pub fn theme(&mut self, name: &str, text: &str) {
+        let theme = Theme::parse(name, text).map(Box::new);
+        self.send(Event::Theme(theme));
+        self.settle();
+    }
+
+    /// Turns the wheel and settles.
+    pub fn wheel(&mut self, down: bool) {
+        self.send(Event::Wheel(0, 0, down));
+        self.settle();
+    }
+
     /// Pastes a text and settles.
     pub fn paste(&mut self, text: &str) {
         self.send(Event::Paste(text.to_owned()));
@@ -166,10 +186,13 @@ impl Session {
                     self.watched = what;
                     looked = false;
                 }
-                Effect::Suspend => {}
+                Effect::Suspend | Effect::Mouse(_) => {}
                 Effect::Redraw => self.canvas.forget(),
                 Effect::Copy(text) => self.copied.push(text),
-                Effect::Leave(reason) => self.left = Some(reason),
+                Effect::Leave(reason) => {
+                    let _ = self.desk.remember(&self.app.left());
+                    self.left = Some(reason);
+                }
             }
         }
     }

@@ -11,9 +11,8 @@ use crate::review;
 
 fn entry(text: &str, role: Role, path: Option<&str>) -> SheetEntry {
     SheetEntry {
-        text: sanitise(text).into_owned(),
-        role,
         path: path.map(str::to_owned),
+        ..SheetEntry::new(text, role)
     }
 }
 

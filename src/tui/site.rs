@@ -5,18 +5,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::desk::{
-    Desk, EventPage, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
+    Desk, EventPage, Left, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
     Standing,
 };
+use super::registers::{Register, RegisterPage, audit, bases, doctor, outbox};
 use super::sheets;
 use crate::logs::{SpoolReader, latest_attempt, spool_path};
 use crate::model::arrangement::Arrangement;
 use crate::model::decision::Verdict;
 use crate::model::event::Happening;
-use crate::model::view::ReviewPage;
-use crate::model::{Actor, State, Submission, SubmissionId, Timestamp};
+use crate::model::view::{Check, ReviewPage};
+use crate::model::{Actor, Reference, State, Submission, SubmissionId, Timestamp};
 use crate::pipeline::{Seen, Site, SiteError, Target};
-use crate::store::Changes;
+use crate::store::{AuditCheck, Changes};
 
 /// Spools that are kept open: the one that is followed, and a few to come back to.
 const SPOOLS: usize = 8;
@@ -29,7 +30,14 @@ pub struct SiteDesk {
     site: Site,
     news: Mutex<News>,
     spools: Mutex<BTreeMap<SubmissionId, Arc<Mutex<Spool>>>>,
+    /// How the audit chain stood at that count of changes: recomputing it reads every entry.
+    chain: Mutex<Option<(u64, Chain)>>,
+    /// What the doctor said last.
+    checks: Mutex<Vec<Check>>,
 }
+
+/// How the audit chain stands, in words.
+type Chain = Result<String, String>;
 
 /// What was last seen of the site.
 struct News {
@@ -60,6 +68,8 @@ impl SiteDesk {
                 count: 0,
             }),
             spools: Mutex::default(),
+            chain: Mutex::default(),
+            checks: Mutex::default(),
         })
     }
 
@@ -85,6 +95,22 @@ impl SiteDesk {
         }));
         spools.insert(id, Arc::clone(&spool));
         Ok(Some(spool))
+    }
+
+    fn chain(&self) -> Result<Chain, String> {
+        let count = held(&self.news).count;
+        let mut known = held(&self.chain);
+        if let Some((at, chain)) = &*known
+            && *at == count
+        {
+            return Ok(chain.clone());
+        }
+        let chain = match self.site.queue().verify_audit().map_err(text)? {
+            AuditCheck::Intact { entries, .. } => Ok(format!("{entries} entries, unbroken")),
+            AuditCheck::Broken { number, why } => Err(format!("broken at entry {number}: {why}")),
+        };
+        *known = Some((count, chain.clone()));
+        Ok(chain)
     }
 
     /// Whether more may come to the spool of `row` after what was read.
@@ -168,12 +194,12 @@ impl Desk for SiteDesk {
         Ok(QueuePage { total, rows })
     }
 
-    fn recall(&self) -> QueueFilter {
+    fn recall(&self) -> Left {
         self.site.console_left().unwrap_or_default()
     }
 
-    fn remember(&self, filter: &QueueFilter) -> Result<(), String> {
-        self.site.keep_console(filter).map_err(words)
+    fn remember(&self, left: &Left) -> Result<(), String> {
+        self.site.keep_console(left).map_err(words)
     }
 
     fn review(&self, id: SubmissionId) -> Result<ReviewPage, String> {
@@ -293,6 +319,87 @@ impl Desk for SiteDesk {
             total,
             rows: rows.into_iter().skip(offset).take(limit).collect(),
         })
+    }
+
+    fn register(
+        &self,
+        register: Register,
+        text: &str,
+        offset: u64,
+        limit: usize,
+    ) -> Result<RegisterPage, String> {
+        let (site, now) = (&self.site, self.now());
+        let most = u32::try_from(limit).unwrap_or(u32::MAX);
+        let all = |rows| RegisterPage::of_all(rows, text, offset, limit);
+        Ok(match register {
+            Register::Bases => {
+                let rows = site.base_rows().map_err(words)?;
+                all(rows.iter().map(|row| bases::row(row, now)).collect())
+            }
+            Register::Audit => {
+                let page = site.queue().audit_page(text, offset, most);
+                let (total, entries) = page.map_err(self::text)?;
+                let rows = entries
+                    .iter()
+                    .map(|(entry, slug)| audit::row(entry, slug.as_ref()));
+                RegisterPage {
+                    total,
+                    rows: rows.collect(),
+                }
+            }
+            Register::Outbox => {
+                let page = site.queue().mail_page(text, offset, most);
+                let (total, mails) = page.map_err(self::text)?;
+                RegisterPage {
+                    total,
+                    rows: mails.iter().map(outbox::row).collect(),
+                }
+            }
+            Register::Doctor => {
+                let checks = site.doctor();
+                let rows = checks.iter().map(doctor::check_row);
+                let rows = rows.chain(doctor::chart_rows()).collect();
+                *held(&self.checks) = checks;
+                all(rows)
+            }
+        })
+    }
+
+    fn entry(&self, register: Register, key: &str) -> Result<Sheet, String> {
+        let (site, gone) = (&self.site, || format!("there is no `{key}` any more"));
+        match register {
+            Register::Bases => {
+                let (name, looked) = match key.strip_prefix("findings ") {
+                    Some(name) => (name, true),
+                    None => (key, false),
+                };
+                let reference = name.parse::<Reference>().map_err(text)?;
+                let story = site.base_story(&reference, looked).map_err(words)?;
+                Ok(bases::sheet(&story, self.now()))
+            }
+            Register::Audit => {
+                let number = key.parse().map_err(|_| gone())?;
+                let entry = site.queue().audit_entry(number).map_err(text)?;
+                Ok(audit::sheet(&entry, &self.chain()?))
+            }
+            Register::Outbox => {
+                let mail = site.queue().mail(key.parse().map_err(|_| gone())?);
+                Ok(outbox::sheet(&mail.map_err(text)?))
+            }
+            Register::Doctor => match key.split_once(' ') {
+                Some(("check", name)) => {
+                    let checks = held(&self.checks);
+                    let check = checks.iter().find(|check| check.name == name);
+                    check.map(doctor::check_sheet)
+                }
+                Some(("chart", name)) => {
+                    let figures = site.queue().figures().map_err(text)?;
+                    doctor::chart_sheet(name, &figures)
+                }
+                _ => None,
+            }
+            .ok_or_else(gone),
+        }
     }
 
     fn module(&self, id: SubmissionId) -> Result<ModuleDetail, String> {

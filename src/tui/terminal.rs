@@ -1,7 +1,8 @@
 //! The terminal, taken and given back: raw mode, the other screen, bracketed paste, no cursor.
 //!
 //! Whatever ends the console (a key, an error, a panic on any thread, a signal), the terminal is given back as it was.
-//! The mouse is left to the terminal, so that selecting text works as ever.
+//! The mouse is left to the terminal, so that selecting text works as ever, unless somebody wants it: then its buttons
+//! come to us, and never its motion.
 
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
@@ -13,8 +14,13 @@ use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 /// The other screen, no cursor, bracketed paste; no wrapping, so that the last cell of a screen scrolls nothing.
 const TAKE: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?7l";
 
+/// Presses, releases and the wheel, with places of any size.
+const MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+const NO_MOUSE: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
 /// All of it undone, after the end of a frame that may have been cut off, and of a scrolling region.
-const GIVE_BACK: &[u8] = b"\x1b[?2026l\x1b[r\x1b[m\x1b[?7h\x1b[?2004l\x1b[?25h\x1b[?1049l";
+const GIVE_BACK: &[u8] =
+    b"\x1b[?2026l\x1b[r\x1b[m\x1b[?1006l\x1b[?1000l\x1b[?7h\x1b[?2004l\x1b[?25h\x1b[?1049l";
 
 /// Whether the terminal is ours. One process has one terminal.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -53,6 +59,16 @@ impl Terminal {
     pub fn take_again(&self) -> io::Result<()> {
         give_back_silently();
         switch()
+    }
+
+    /// Lets the buttons and the wheel of the mouse come to us, or leaves them to the terminal.
+    ///
+    /// # Errors
+    /// If the terminal can't be written to.
+    pub fn mouse(&self, ours: bool) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(if ours { MOUSE } else { NO_MOUSE })?;
+        out.flush()
     }
 
     /// Gives it back for a while.

@@ -1,8 +1,9 @@
 //! Looks by role: code says what a text is, a theme says how that looks.
 //!
-//! Themes are data, `themes/*.toml`, compiled in. Nothing but this file knows a colour.
+//! Themes are data, `themes/*.toml`: compiled in, or of somebody's own. Nothing but this file knows a colour.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use ratatui::style::{Color, Modifier, Style};
 use serde::{Deserialize, Deserializer};
@@ -97,7 +98,7 @@ struct File {
 /// A set of looks.
 #[derive(Debug, Clone)]
 pub struct Theme {
-    name: &'static str,
+    name: String,
     styles: Vec<Style>,
     /// The marks beside words and colours.
     pub glyphs: &'static Glyphs,
@@ -107,12 +108,16 @@ pub struct Theme {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ThemeError {
     /// There is none of that name.
-    #[error("no theme is called `{name}` (there are: {known})")]
+    #[error(
+        "no theme is called `{name}` (there are: {known}; those of your own stand in {folder})"
+    )]
     Unknown {
         /// What was asked for.
         name: String,
         /// What there is.
         known: String,
+        /// Where others are looked for.
+        folder: String,
     },
     /// Its file does not read.
     #[error("theme `{name}`: {why}")]
@@ -123,13 +128,19 @@ pub enum ThemeError {
         why: String,
     },
     /// Its file leaves a role out, or has one too many.
-    #[error("theme `{name}` has to say how each role looks, and no more: `{role}`")]
+    #[error("theme `{name}`{} has to say how each role looks, and no more: `{role}`", at(.line))]
     Role {
         /// Which one.
         name: String,
         /// The role.
         role: String,
+        /// The line where it stands, if it does.
+        line: Option<usize>,
     },
+}
+
+fn at(line: &Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!(", line {line},"))
 }
 
 /// The themes that are compiled in.
@@ -138,25 +149,67 @@ pub const THEMES: &[(&str, &str)] = &[
     ("light", include_str!("../../themes/light.toml")),
     ("sixteen", include_str!("../../themes/sixteen.toml")),
     ("mono", include_str!("../../themes/mono.toml")),
+    ("contrast", include_str!("../../themes/contrast.toml")),
+    (
+        "deuteranopia",
+        include_str!("../../themes/deuteranopia.toml"),
+    ),
+    ("tritanopia", include_str!("../../themes/tritanopia.toml")),
 ];
 
+/// The names of the themes that are compiled in.
+pub fn names() -> Vec<&'static str> {
+    THEMES.iter().map(|(name, _)| *name).collect()
+}
+
 impl Theme {
-    /// The theme called `name`.
+    /// The built-in theme called `name`.
     ///
     /// # Errors
     /// If there is none, or its file is not as it should be.
     pub fn named(name: &str) -> Result<Self, ThemeError> {
-        let &(name, text) = THEMES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .ok_or_else(|| ThemeError::Unknown {
+        Self::find(name, &[])
+    }
+
+    /// The theme called `name`: the first `name.toml` in `folders`, else the built-in one.
+    ///
+    /// # Errors
+    /// If there is none, or its file is not as it should be.
+    pub fn find(name: &str, folders: &[PathBuf]) -> Result<Self, ThemeError> {
+        if let Some(path) = Self::file(name, folders) {
+            let text = std::fs::read_to_string(&path).map_err(|e| ThemeError::Unreadable {
                 name: name.to_owned(),
-                known: THEMES
-                    .iter()
-                    .map(|(name, _)| *name)
-                    .collect::<Vec<_>>()
-                    .join(", "),
+                why: format!("{}: {e}", path.display()),
             })?;
+            return Self::parse(name, &text);
+        }
+        match THEMES.iter().find(|(known, _)| *known == name) {
+            Some((_, text)) => Self::parse(name, text),
+            None => Err(ThemeError::Unknown {
+                name: name.to_owned(),
+                known: names().join(", "),
+                folder: folders
+                    .first()
+                    .map_or_else(|| "no folder".to_owned(), |f| f.display().to_string()),
+            }),
+        }
+    }
+
+    /// The file in `folders` that the theme called `name` stands in, if it is one of somebody's own.
+    pub fn file(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
+        // A name is no path: nothing is read outside of the folders.
+        let plain = !name.is_empty() && !name.starts_with('.') && !name.contains('/');
+        let mut files = folders
+            .iter()
+            .map(|folder| folder.join(format!("{name}.toml")));
+        files.find(|path| plain && path.is_file())
+    }
+
+    /// Reads a theme's file.
+    ///
+    /// # Errors
+    /// If it is not as it should be.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ThemeError> {
         let file: File = toml::from_str(text).map_err(|error| ThemeError::Unreadable {
             name: name.to_owned(),
             why: error.to_string(),
@@ -164,6 +217,10 @@ impl Theme {
         let wrong = |role: &str| ThemeError::Role {
             name: name.to_owned(),
             role: role.to_owned(),
+            line: text
+                .lines()
+                .position(|line| line.trim_start().starts_with(role))
+                .map(|at| at + 1),
         };
         if let Some(unknown) = file
             .roles
@@ -182,7 +239,7 @@ impl Theme {
             })
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            name,
+            name: name.to_owned(),
             styles,
             glyphs: &UNICODE,
         })
@@ -217,8 +274,8 @@ impl Theme {
     }
 
     /// Its name.
-    pub const fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// How `role` looks.
@@ -281,6 +338,8 @@ pub struct Glyphs {
     pub folds: [&'static str; 2],
     /// Filled and empty part of a gauge.
     pub gauge: [&'static str; 2],
+    /// Columns of a small chart, from the lowest to the highest.
+    pub columns: [&'static str; 8],
     /// Between gutter and text.
     pub gutter: &'static str,
     /// A line that goes on from the row above.
@@ -309,6 +368,7 @@ static UNICODE: Glyphs = Glyphs {
     chosen: "▌",
     folds: ["▸", "▾"],
     gauge: ["█", "░"],
+    columns: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     gutter: "│",
     wrapped: "↪",
     under: "▔",
@@ -330,6 +390,7 @@ static ASCII: Glyphs = Glyphs {
     chosen: ">",
     folds: ["+", "-"],
     gauge: ["#", "."],
+    columns: ["_", ".", ":", "-", "=", "+", "*", "#"],
     gutter: "|",
     wrapped: "\\",
     under: "^",
@@ -346,12 +407,13 @@ mod tests {
     #[test]
     fn every_theme_knows_every_role_and_no_other() {
         for (name, _) in THEMES {
-            assert_eq!(Theme::named(name).map(|t| t.name()), Ok(*name));
+            assert_eq!(Theme::named(name).unwrap().name(), *name);
         }
         let error = Theme::named("neon").unwrap_err().to_string();
         assert_eq!(
             error,
-            "no theme is called `neon` (there are: dark, light, sixteen, mono)"
+            "no theme is called `neon` (there are: dark, light, sixteen, mono, contrast, deuteranopia, tritanopia; \
+             those of your own stand in no folder)"
         );
     }
 
@@ -430,6 +492,7 @@ mod tests {
                 .chain(&set.states)
                 .chain(&set.folds)
                 .chain(&set.gauge)
+                .chain(&set.columns)
                 .chain(&set.frame);
             for glyph in all {
                 assert_eq!(glyph.width(), 1, "{glyph}");

@@ -7,7 +7,7 @@ use super::{App, SMALLEST};
 use crate::model::State;
 use crate::tui::action::{Action, Context, Declared, TABLE};
 use crate::tui::ink::{Ink, after, below, columns, inset, left_of, right_of, span, top_of};
-use crate::tui::screens::{Screen, ScreenId};
+use crate::tui::screens::ScreenId;
 use crate::tui::theme::Role;
 
 impl App {
@@ -27,35 +27,60 @@ impl App {
         }
         let scene = self.scene();
         self.draw_bar(&mut ink, top_of(whole, 1));
-        match (&self.help, self.screen) {
-            (Some(help), _) => help.draw(&mut ink, scene.body),
-            (None, ScreenId::Queue) => self.queue.draw(&mut ink, scene),
-            (None, ScreenId::Review) => self.review.draw(&mut ink, scene),
-            (None, ScreenId::Build) => self.build.draw(&mut ink, scene),
-            (None, ScreenId::Catalog) => self.catalog.draw(&mut ink, scene),
+        match &self.help {
+            Some(help) => help.draw(&mut ink, scene.body),
+            None => self.shown().draw(&mut ink, scene),
         }
         if let Some(popup) = self.popups.last() {
-            popup.draw(&mut ink, scene.body);
+            popup.draw(&mut ink, scene.body, &self.keys);
         }
         self.draw_status(&mut ink, top_of(below(whole, height - 2), 1));
         self.draw_footer(&mut ink, below(whole, height - 1));
     }
 
+    /// Our name where there is room for it, and the screens with their numbers: at the narrowest only that of the one
+    /// that is shown in words. Each takes a column before its text.
+    fn tabs(&self, width: u16) -> (&'static str, Vec<String>) {
+        let (name, all) = match width {
+            100.. => (" flareo ", true),
+            76.. => ("", true),
+            _ => ("", false),
+        };
+        let tab = |(n, screen): (usize, ScreenId)| match all || screen == self.screen {
+            true => format!("{} {}", n + 1, screen.title()),
+            false => (n + 1).to_string(),
+        };
+        let tabs = ScreenId::ALL.into_iter().enumerate().map(tab);
+        (name, tabs.collect())
+    }
+
+    /// The screen whose tab stands at `column` of the bar.
+    pub(super) fn tab_at(&self, column: u16, width: u16) -> Option<ScreenId> {
+        let (name, tabs) = self.tabs(width);
+        let mut end = columns(name);
+        tabs.iter().zip(ScreenId::ALL).find_map(|(tab, screen)| {
+            let begin = end;
+            end += columns(tab) + 1;
+            (begin..end).contains(&column.into()).then_some(screen)
+        })
+    }
+
     fn draw_bar(&self, ink: &mut Ink<'_>, area: Rect) {
         ink.tint(area, Role::Bar);
-        // Where it is narrow, the screens matter more than our name.
-        let name = if area.width < 48 { "" } else { " flareo " };
+        let (name, tabs) = self.tabs(area.width);
         let mut used = ink.put(area, 0, name, Role::Bar);
-        for (n, screen) in ScreenId::ALL.into_iter().enumerate() {
-            let role = if screen == self.screen {
-                Role::BarActive
-            } else {
-                Role::Bar
-            };
-            let text = format!(" {} {} ", n + 1, screen.context().title());
-            used += ink.put(right_of(area, used), 0, &text, role);
+        let mut active = None;
+        for (tab, screen) in tabs.iter().zip(ScreenId::ALL) {
+            let wide = ink.put(right_of(area, used), 0, &format!(" {tab}"), Role::Bar);
+            if screen == self.screen {
+                active = Some((used, wide));
+            }
+            used += wide;
         }
-        let rest = right_of(area, used);
+        if let Some((at, wide)) = active {
+            ink.tint(left_of(right_of(area, at), wide + 1), Role::BarActive);
+        }
+        let rest = right_of(area, used + 1);
         ink.right(rest, 0, &[span(format!("{} ", self.who), Role::Bar)]);
     }
 
@@ -64,8 +89,8 @@ impl App {
         if let Some(prompt) = &self.prompt {
             let verb = match (self.commenting, self.screen) {
                 (Some((_, line)), _) => format!("line {line}: "),
-                (None, ScreenId::Queue | ScreenId::Catalog) => "filter ".to_owned(),
                 (None, ScreenId::Review | ScreenId::Build) => "search ".to_owned(),
+                (None, _) => "filter ".to_owned(),
             };
             let used = ink.put(area, 0, &verb, Role::Accent);
             let place = right_of(area, used);
@@ -113,23 +138,16 @@ impl App {
         );
     }
 
-    /// What one could do next. Help and the way back are always there; the rest as far as there is room.
-    fn draw_footer(&self, ink: &mut Ink<'_>, area: Rect) {
-        let area = inset(area, 1, 0);
+    /// What one could do next, with its key, its word and its width: what has its place at the left as far as there is
+    /// room, and help and the way back, which are always there.
+    fn hints(&self, width: u16) -> (Vec<Hint>, Vec<Hint>) {
         let context = self.context();
-        let on_screen = context == self.screen.context();
-        let screen: &dyn Screen = match self.screen {
-            ScreenId::Queue => &self.queue,
-            ScreenId::Review => &self.review,
-            ScreenId::Build => &self.build,
-            ScreenId::Catalog => &self.catalog,
-        };
+        let on_screen = context == self.screen.context() && self.help.is_none();
         let offered = |line: &&Declared| {
             !line.label.is_empty()
                 && line.contexts.contains(&context)
-                && (!on_screen || screen.offers(line.action))
+                && (!on_screen || self.shown().offers(line.action))
         };
-        let last = |line: &Declared| matches!(line.action, Action::Help | Action::Back);
         let hint = |line: &Declared| {
             let label = match line.action {
                 Action::Back if context == Context::Queue => "leave",
@@ -137,38 +155,86 @@ impl App {
                 Action::NextPane if context == Context::Help => "topic",
                 _ => line.label,
             };
-            let wide = columns(line.keys[0]) + 1 + columns(label) + 3;
-            (line.keys[0], label, wide as u16)
+            let key = self.keys.keys(line.action).first()?.clone();
+            let wide = columns(&key) + 1 + columns(label) + GAP;
+            Some(Hint {
+                action: line.action,
+                key,
+                label,
+                wide: u16::try_from(wide).unwrap_or(u16::MAX),
+            })
         };
-        let (kept, others): (Vec<&Declared>, Vec<&Declared>) =
-            TABLE.iter().filter(offered).partition(|l| last(l));
-        let mut room = (area.width + 3).saturating_sub(kept.iter().map(|line| hint(line).2).sum());
-        let mut shown = Vec::new();
-        for line in others {
-            let (.., wide) = hint(line);
-            if wide > room {
-                break;
+        let (kept, others): (Vec<Hint>, Vec<Hint>) = TABLE
+            .iter()
+            .filter(offered)
+            .filter_map(hint)
+            .partition(|hint| matches!(hint.action, Action::Help | Action::Back));
+        let taken: u16 = kept.iter().map(|hint| hint.wide).sum();
+        let mut room = (width + GAP as u16).saturating_sub(taken);
+        let fits = |hint: &Hint| match room.checked_sub(hint.wide) {
+            Some(left) => {
+                room = left;
+                true
             }
-            room -= wide;
-            shown.push(line);
-        }
-        let mut used = 0;
-        for (key, label, wide) in shown.into_iter().map(hint) {
-            let spans = [
-                span(key, Role::Key),
+            None => false,
+        };
+        (others.into_iter().take_while(fits).collect(), kept)
+    }
+
+    /// What the footer offers at `column`.
+    pub(super) fn hint_at(&self, column: u16, width: u16) -> Option<Action> {
+        let width = width.saturating_sub(2);
+        let column = column.checked_sub(1)?;
+        let (shown, kept) = self.hints(width);
+        let mut end = 0;
+        let mut begin_of_kept = width + GAP as u16;
+        begin_of_kept = begin_of_kept.saturating_sub(kept.iter().map(|hint| hint.wide).sum());
+        let place = |end: &mut u16, hint: &Hint| {
+            let begin = *end;
+            *end += hint.wide;
+            (begin..*end - GAP as u16)
+                .contains(&column)
+                .then_some(hint.action)
+        };
+        shown
+            .iter()
+            .find_map(|hint| place(&mut end, hint))
+            .or_else(|| kept.iter().find_map(|hint| place(&mut begin_of_kept, hint)))
+    }
+
+    fn draw_footer(&self, ink: &mut Ink<'_>, area: Rect) {
+        let area = inset(area, 1, 0);
+        let (shown, kept) = self.hints(area.width);
+        let spans = |hint: &Hint| {
+            [
+                span(hint.key.clone(), Role::Key),
                 span(" ", Role::Dim),
-                span(label, Role::Dim),
-            ];
-            ink.line(right_of(area, used), 0, &spans);
-            used += wide;
+                span(hint.label, Role::Dim),
+            ]
+        };
+        let mut used = 0;
+        for hint in &shown {
+            ink.line(right_of(area, used), 0, &spans(hint));
+            used += hint.wide;
         }
         // At the right side they stay where they are, whatever comes and goes before them.
-        let mut spans = Vec::new();
-        for (n, (key, label, _)) in kept.into_iter().map(hint).enumerate() {
-            let gap = if n == 0 { "" } else { "   " };
-            spans.extend([span(gap, Role::Dim), span(key, Role::Key)]);
-            spans.extend([span(" ", Role::Dim), span(label, Role::Dim)]);
+        let mut right = Vec::new();
+        for (n, hint) in kept.iter().enumerate() {
+            right.push(span(if n == 0 { "" } else { "   " }, Role::Dim));
+            right.extend(spans(hint));
         }
-        ink.right(area, 0, &spans);
+        ink.right(area, 0, &right);
     }
+}
+
+/// Columns between two hints.
+const GAP: usize = 3;
+
+/// Something that the footer offers.
+struct Hint {
+    action: Action,
+    key: String,
+    label: &'static str,
+    /// Its columns, with the gap after it.
+    wide: u16,
 }

@@ -1,25 +1,30 @@
 //! The console's state and how it changes: `Event → Action → update → Effect`. It touches nothing outside.
 
+mod acts;
+mod answers;
 mod draw;
+mod mouse;
 
 use crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
 
 use super::action::{Action, Context};
 use super::chord::Chord;
+use super::desk::{Left, QueueFilter};
 use super::keymap::Keymap;
-use super::message::{Answer, Effect, Event, ExitReason, Reply, Request};
+use super::message::{Effect, Event, Request};
+use super::registers::Register;
 use super::screens::build::Build;
 use super::screens::catalog::Catalog;
 use super::screens::help::Help;
-use super::screens::popup::{Message, Popup, Yes};
+use super::screens::popup::Popup;
 use super::screens::queue::Queue;
+use super::screens::register::Listing;
 use super::screens::review::Review;
 use super::screens::{Note, Out, Scene, Screen, ScreenId};
-use super::theme::{Role, Theme};
+use super::theme::{Role, Theme, ThemeError};
 use super::widgets::prompt::Prompt;
-use crate::model::decision::Verdict;
-use crate::model::{Actor, State, SubmissionId, Timestamp};
+use crate::model::{Actor, SubmissionId, Timestamp};
 
 /// Below this there is nothing sensible to be shown, in columns and rows.
 const SMALLEST: (u16, u16) = (40, 10);
@@ -41,6 +46,8 @@ pub struct App {
     review: Review,
     build: Build,
     catalog: Catalog,
+    /// The registers, in the order of [`Register::ALL`].
+    listings: [Listing; 4],
     help: Option<Help>,
     popups: Vec<Popup>,
     prompt: Option<Prompt>,
@@ -48,6 +55,10 @@ pub struct App {
     commenting: Option<(SubmissionId, u32)>,
     note: Option<Note>,
     standing_known: bool,
+    /// Whether the mouse comes to us.
+    mouse: bool,
+    /// How the queue was arranged when it was remembered last.
+    kept: QueueFilter,
 }
 
 impl App {
@@ -65,21 +76,70 @@ impl App {
             review: Review::default(),
             build: Build::default(),
             catalog: Catalog::default(),
+            listings: Register::ALL.map(Listing::of),
             help: None,
             popups: Vec::new(),
             prompt: None,
             commenting: None,
             note: None,
             standing_known: false,
+            mouse: false,
+            kept: QueueFilter::default(),
+        }
+    }
+
+    /// Where it was left: the same screen, and the same chosen on each.
+    #[must_use]
+    pub fn resumed(mut self, left: Left) -> Self {
+        self.kept = left.queue.clone();
+        self.queue.recalled(left.queue);
+        for (screen, chosen) in &left.chosen {
+            match (screen, chosen.key.parse()) {
+                (ScreenId::Review, Ok(id)) => {
+                    self.review.open(id, &self.who, self.theme.glyphs);
+                }
+                (ScreenId::Review | ScreenId::Build, Err(_)) => continue,
+                _ => {}
+            }
+            self.screen_mut(*screen).choose(chosen);
+        }
+        let nothing_there = match left.screen {
+            ScreenId::Review => self.review.id().is_none(),
+            ScreenId::Build => self.build.id().is_none(),
+            _ => false,
+        };
+        if left.screen != ScreenId::Queue && !nothing_there {
+            self.screen = left.screen;
+            self.back = vec![ScreenId::Queue];
+        }
+        self
+    }
+
+    /// How it stands, to be found again.
+    pub fn left(&self) -> Left {
+        let chosen = |screen| Some((screen, self.screen_ref(screen).chosen()?));
+        Left {
+            queue: self.queue.arranged(),
+            screen: self.screen,
+            chosen: ScreenId::ALL.into_iter().filter_map(chosen).collect(),
         }
     }
 
     /// What is to be done at the start.
     pub fn start(&mut self) -> Vec<Effect> {
         let mut out = Out::default();
-        out.effects.push(Effect::Ask(Request::Recall));
         out.effects.push(Effect::Ask(Request::Standing));
+        if self.mouse {
+            out.effects.push(Effect::Mouse(true));
+        }
         self.finish(out)
+    }
+
+    /// With the mouse coming to us from the start, or not.
+    #[must_use]
+    pub const fn with_mouse(mut self, ours: bool) -> Self {
+        self.mouse = ours;
+        self
     }
 
     /// Takes an event and says what is to be done.
@@ -91,11 +151,13 @@ impl App {
             Event::Resize(width, height) => self.size = (width, height),
             Event::Reply(reply) => self.answered(*reply, &mut out),
             Event::Tick(now) => self.now = now,
+            Event::Click(column, line) => self.click(column, line, &mut out),
+            Event::Wheel(_, _, down) => self.wheel(down, &mut out),
+            Event::Theme(theme) => self.take_theme(theme.map(|theme| *theme)),
             Event::Changed => {
-                self.queue.outdate();
-                self.review.outdate();
-                self.build.outdate();
-                self.catalog.outdate();
+                for screen in ScreenId::ALL {
+                    self.screen_mut(screen).outdate();
+                }
                 out.effects.push(Effect::Ask(Request::Standing));
             }
         }
@@ -128,12 +190,70 @@ impl App {
         }
     }
 
-    fn shown(&mut self) -> &mut dyn Screen {
-        match self.screen {
+    fn screen_ref(&self, screen: ScreenId) -> &dyn Screen {
+        match screen {
+            ScreenId::Queue => &self.queue,
+            ScreenId::Review => &self.review,
+            ScreenId::Build => &self.build,
+            ScreenId::Catalog => &self.catalog,
+            ScreenId::Bases => &self.listings[Register::Bases as usize],
+            ScreenId::Audit => &self.listings[Register::Audit as usize],
+            ScreenId::Outbox => &self.listings[Register::Outbox as usize],
+            ScreenId::Doctor => &self.listings[Register::Doctor as usize],
+        }
+    }
+
+    fn screen_mut(&mut self, screen: ScreenId) -> &mut dyn Screen {
+        match screen {
             ScreenId::Queue => &mut self.queue,
             ScreenId::Review => &mut self.review,
             ScreenId::Build => &mut self.build,
             ScreenId::Catalog => &mut self.catalog,
+            ScreenId::Bases => &mut self.listings[Register::Bases as usize],
+            ScreenId::Audit => &mut self.listings[Register::Audit as usize],
+            ScreenId::Outbox => &mut self.listings[Register::Outbox as usize],
+            ScreenId::Doctor => &mut self.listings[Register::Doctor as usize],
+        }
+    }
+
+    fn shown(&self) -> &dyn Screen {
+        self.screen_ref(self.screen)
+    }
+
+    fn shown_mut(&mut self) -> &mut dyn Screen {
+        self.screen_mut(self.screen)
+    }
+
+    /// The register that is shown, if it is one.
+    fn listing(&self) -> Option<&Listing> {
+        let register = self.screen.register()?;
+        self.listings.get(register as usize)
+    }
+
+    /// Looks otherwise from now on, or says why not.
+    fn take_theme(&mut self, theme: Result<Theme, ThemeError>) {
+        match theme {
+            Ok(mut theme) => {
+                theme.glyphs = self.theme.glyphs;
+                self.theme = theme;
+                self.note = Some(Note {
+                    text: format!("theme {}", self.theme.name()),
+                    role: Role::Text,
+                });
+            }
+            Err(error) => {
+                // The parser's error has a picture of the line: on one line it still names the place.
+                let text = error.to_string();
+                let lines: Vec<&str> = text
+                    .lines()
+                    .map(str::trim)
+                    .filter(|l| !l.is_empty())
+                    .collect();
+                self.note = Some(Note {
+                    text: format!("{}; the old look stays", lines.join(" ")),
+                    role: Role::Warn,
+                });
+            }
         }
     }
 
@@ -153,10 +273,16 @@ impl App {
             if let Some(help) = &mut self.help {
                 help.settle(scene.body);
             }
-            self.shown().settle(scene, &mut out);
+            self.shown_mut().settle(scene, &mut out);
             if out.note.is_none() && out.popup.is_none() && out.go.is_none() {
                 break;
             }
+        }
+        let arranged = self.queue.arranged();
+        if arranged != self.kept {
+            self.kept = arranged;
+            out.effects
+                .push(Effect::Ask(Request::Remember(self.left())));
         }
         out.effects
     }
@@ -173,7 +299,7 @@ impl App {
                         .map(|row| row.slug.to_string());
                     self.build.open(id, slug.as_deref());
                 }
-                ScreenId::Queue | ScreenId::Catalog => {}
+                _ => {}
             }
         }
         if self.screen == ScreenId::Build && screen != ScreenId::Build {
@@ -198,6 +324,7 @@ impl App {
             ScreenId::Review => self.review.id(),
             ScreenId::Build => self.build.id(),
             ScreenId::Catalog => self.catalog.row().map(|row| row.submission),
+            _ => self.listing().and_then(Listing::about),
         }
     }
 
@@ -215,6 +342,11 @@ impl App {
             }
             None => match (self.popups.last_mut(), &mut self.prompt) {
                 (Some(Popup::Deciding(deciding)), _) => deciding.key(key),
+                (Some(Popup::Palette(palette)), _) => {
+                    if palette.prompt.key(key) {
+                        palette.written();
+                    }
+                }
                 (None, Some(prompt)) => {
                     let changed = prompt.key(key);
                     self.prompt_changed(changed);
@@ -227,6 +359,10 @@ impl App {
     fn paste(&mut self, text: &str) {
         match (self.popups.last_mut(), &mut self.prompt) {
             (Some(Popup::Deciding(deciding)), _) => deciding.insert(text),
+            (Some(Popup::Palette(palette)), _) => {
+                palette.prompt.insert(text);
+                palette.written();
+            }
             (None, Some(prompt)) => {
                 prompt.insert(text);
                 self.prompt_changed(true);
@@ -234,325 +370,5 @@ impl App {
             // Pasted text is no keys: nothing else takes it.
             _ => {}
         }
-    }
-
-    fn act(&mut self, action: Action, out: &mut Out) {
-        let scene = self.scene();
-        match action {
-            Action::Quit => out.effects.push(Effect::Leave(ExitReason::Quit)),
-            Action::Suspend => out.effects.push(Effect::Suspend),
-            Action::Redraw => {
-                out.effects.push(Effect::Redraw);
-                out.effects.extend(self.update(Event::Changed));
-            }
-            Action::ShowQueue => out.go = Some((ScreenId::Queue, None)),
-            Action::ShowCatalog => out.go = Some((ScreenId::Catalog, None)),
-            Action::ShowReview => out.go = Some((ScreenId::Review, self.subject())),
-            Action::ShowBuild => out.go = Some((ScreenId::Build, self.subject())),
-            Action::Help => self.help = Some(Help::over(self.screen)),
-            Action::Open => out.go = self.door(),
-            Action::Back => self.go_back(out),
-            Action::Close => {
-                self.popups.pop();
-            }
-            Action::Cancel if !self.popups.is_empty() => {
-                self.popups.pop();
-            }
-            Action::Cancel if self.help.is_some() => self.help = None,
-            Action::Dismiss => self.dismiss(),
-            Action::Filter | Action::Search => {
-                self.prompt = Some(Prompt::default());
-                self.prompt_changed(true);
-            }
-            Action::Submit => self.submit(out),
-            Action::NewLine => {
-                if let Some(Popup::Deciding(deciding)) = self.popups.last_mut() {
-                    deciding.break_line();
-                }
-            }
-            Action::Suggest => {
-                if let Some(Popup::Deciding(deciding)) = self.popups.last_mut() {
-                    deciding.suggest();
-                }
-            }
-            Action::Grant => {
-                if let Some(Popup::Deciding(deciding)) = self.popups.last_mut() {
-                    deciding.toggle_grants();
-                }
-            }
-            Action::Comment if self.help.is_none() => {
-                self.commenting = self.review.line(scene);
-                if self.commenting.is_some() {
-                    self.prompt = Some(Prompt::default());
-                }
-            }
-            Action::Yes => self.confirmed(out),
-            Action::No => {
-                self.popups.pop();
-            }
-            _ => match &mut self.help {
-                Some(help) => {
-                    help.act(action, scene.body);
-                }
-                None => self.shown().act(action, scene, out),
-            },
-        }
-    }
-
-    /// Where enter leads from a list: to what one would do next with the chosen row.
-    fn door(&self) -> Option<(ScreenId, Option<SubmissionId>)> {
-        match self.screen {
-            ScreenId::Queue => self.queue.row().map(|row| {
-                let screen = match row.state {
-                    State::Pending | State::Rejected | State::Withdrawn => ScreenId::Review,
-                    _ => ScreenId::Build,
-                };
-                (screen, Some(row.id))
-            }),
-            ScreenId::Catalog => self
-                .catalog
-                .row()
-                .map(|row| (ScreenId::Build, Some(row.submission))),
-            ScreenId::Review | ScreenId::Build => None,
-        }
-    }
-
-    fn go_back(&mut self, out: &mut Out) {
-        if self.popups.pop().is_some() || self.help.take().is_some() {
-            return;
-        }
-        if self.screen == ScreenId::Queue {
-            out.effects.push(Effect::Leave(ExitReason::Quit));
-            return;
-        }
-        let to = self.back.pop().unwrap_or(ScreenId::Queue);
-        let mut rest = std::mem::take(&mut self.back);
-        self.go(to, None, out);
-        // Going back is no way that one would want to go back.
-        if to != ScreenId::Queue {
-            rest.retain(|s| *s != to);
-            self.back = rest;
-        }
-    }
-
-    /// Lists follow a filter as it is written; texts are searched when it is done.
-    fn prompt_changed(&mut self, changed: bool) {
-        let Some(prompt) = self.prompt.as_ref().filter(|_| changed) else {
-            return;
-        };
-        match self.screen {
-            ScreenId::Queue => self.queue.filter_by(prompt.text()),
-            ScreenId::Catalog => self.catalog.filter_by(prompt.text()),
-            ScreenId::Review | ScreenId::Build => {}
-        }
-    }
-
-    fn dismiss(&mut self) {
-        if self.popups.pop().is_some() {
-            return;
-        }
-        self.prompt = None;
-        self.commenting = None;
-        match self.screen {
-            ScreenId::Queue => self.queue.filter_by(""),
-            ScreenId::Catalog => self.catalog.filter_by(""),
-            ScreenId::Review | ScreenId::Build => {}
-        }
-    }
-
-    fn submit(&mut self, out: &mut Out) {
-        let scene = self.scene();
-        match self.popups.last_mut() {
-            Some(Popup::Deciding(deciding)) => {
-                if deciding.sent {
-                    return;
-                }
-                match deciding.ruling() {
-                    Err(missing) => deciding.error = Some(missing),
-                    Ok(ruling) if ruling.verdict == Verdict::Reject => {
-                        deciding.error = None;
-                        let question = deciding.question(ruling);
-                        self.popups.push(Popup::Confirm(Box::new(question)));
-                    }
-                    Ok(ruling) => {
-                        deciding.error = None;
-                        deciding.sent = true;
-                        out.effects.push(Effect::Ask(Request::Decide(ruling)));
-                    }
-                }
-            }
-            Some(_) => {}
-            None => {
-                if let Some(prompt) = self.prompt.take() {
-                    if let Some((id, line)) = self.commenting.take() {
-                        let text = prompt.text().to_owned();
-                        out.effects
-                            .push(Effect::Ask(Request::Comment { id, line, text }));
-                        return;
-                    }
-                    match self.screen {
-                        ScreenId::Review => self.review.search_for(prompt.text(), scene, out),
-                        ScreenId::Build => self.build.search_for(prompt.text(), scene, out),
-                        ScreenId::Queue | ScreenId::Catalog => {}
-                    }
-                }
-            }
-        }
-    }
-
-    fn confirmed(&mut self, out: &mut Out) {
-        if let Some(Popup::Confirm(confirm)) = self.popups.pop() {
-            let ruling = match confirm.yes {
-                Yes::Decide(ruling) => ruling,
-                Yes::Steal(id) => {
-                    out.effects
-                        .push(Effect::Ask(Request::Claim { id, steal: true }));
-                    return;
-                }
-            };
-            if let Some(Popup::Deciding(deciding)) = self.popups.last_mut() {
-                deciding.sent = true;
-            }
-            out.effects.push(Effect::Ask(Request::Decide(ruling)));
-        }
-    }
-
-    fn answered(&mut self, reply: Reply, out: &mut Out) {
-        self.now = reply.now;
-        let scene = self.scene();
-        match reply.answer {
-            Answer::Standing(Ok(standing)) => {
-                self.queue.standing = standing;
-                self.standing_known = true;
-            }
-            Answer::Standing(Err(error)) => {
-                self.complain(self.standing_known, &Err::<(), _>(error));
-            }
-            Answer::Recalled(filter) => self.queue.recalled(filter),
-            Answer::Remembered(result) => self.complain(true, &result),
-            Answer::Queue {
-                filter,
-                offset,
-                result,
-            } => {
-                self.complain(self.queue.is_known(), &result);
-                self.queue.answered(&filter, offset, result);
-            }
-            Answer::Review { id, result } => {
-                self.complain(self.review.is_known(), &result);
-                let before = self.review.state().filter(|_| self.review.id() == Some(id));
-                self.review.answered(id, result);
-                let elsewhere =
-                    before.and_then(|before| self.review.decided_elsewhere(before, &self.who));
-                if let Some(text) = elsewhere {
-                    self.overtaken(id, text);
-                }
-            }
-            Answer::Decided {
-                id,
-                verdict,
-                result,
-            } => self.decided(id, verdict, result, out),
-            Answer::Looked { id, look, result } => self.review.looked(id, &look, result),
-            Answer::Said(Ok(text)) => {
-                self.note = Some(Note {
-                    text,
-                    role: Role::Good,
-                });
-                out.effects.extend(self.update(Event::Changed));
-            }
-            Answer::Said(Err(error)) => self.note = Some(failed(error)),
-            Answer::Events {
-                id,
-                from,
-                toward,
-                result,
-            } => {
-                self.complain(self.build.is_known(), &result);
-                self.build.answered(id, from, toward, result, scene);
-            }
-            Answer::Modules {
-                text,
-                offset,
-                result,
-            } => {
-                self.complain(self.catalog.is_known(), &result);
-                self.catalog.answered(&text, offset, result);
-            }
-            Answer::Module { id, result } => self.catalog.detailed(id, result),
-        }
-    }
-
-    /// Somebody else has decided about `id`: whoever writes a reason for it now should know.
-    fn overtaken(&mut self, id: SubmissionId, text: String) {
-        for popup in &mut self.popups {
-            if let Popup::Deciding(deciding) = popup
-                && deciding.id() == id
-                && !deciding.sent
-            {
-                deciding.error = Some(text.clone());
-            }
-        }
-        self.note = Some(Note {
-            text,
-            role: Role::Warn,
-        });
-    }
-
-    /// Says what went wrong where the screen can't: an old picture stays, and nobody should take it for new.
-    fn complain<T>(&mut self, is_known: bool, result: &Result<T, String>) {
-        if let (true, Err(error)) = (is_known, result) {
-            self.note = Some(failed(error.clone()));
-        }
-    }
-
-    fn decided(
-        &mut self,
-        id: SubmissionId,
-        verdict: Verdict,
-        result: Result<String, String>,
-        out: &mut Out,
-    ) {
-        let deciding = self
-            .popups
-            .iter()
-            .rposition(|p| matches!(p, Popup::Deciding(d) if d.sent));
-        match result {
-            Ok(said) => {
-                if let Some(at) = deciding {
-                    self.popups.truncate(at);
-                }
-                self.note = Some(Note {
-                    text: said,
-                    role: Role::Good,
-                });
-                out.effects.extend(self.update(Event::Changed));
-            }
-            Err(error) => match deciding.and_then(|at| self.popups.get_mut(at)) {
-                // The reason that somebody wrote is still there, to be used again.
-                Some(Popup::Deciding(deciding)) => {
-                    deciding.sent = false;
-                    deciding.error = Some(error);
-                }
-                _ => {
-                    let verb = match verdict {
-                        Verdict::Approve => "approved",
-                        Verdict::Reject => "rejected",
-                    };
-                    self.popups.push(Popup::Message(Message {
-                        title: format!("#{id} was not {verb}"),
-                        text: error,
-                        role: Role::Bad,
-                    }));
-                }
-            },
-        }
-    }
-}
-
-fn failed(text: String) -> Note {
-    Note {
-        text,
-        role: Role::Bad,
     }
 }

@@ -7,7 +7,7 @@ use crate::model::SubmissionId;
 use crate::model::reproduction::Reproduction;
 use crate::model::view::ModuleRow;
 use crate::tui::action::Action;
-use crate::tui::desk::{ModuleDetail, ModulePage};
+use crate::tui::desk::{Chosen, ModuleDetail, ModulePage};
 use crate::tui::figures::{age, bytes, count, date, state_glyph, state_role};
 use crate::tui::ink::{Ink, below, inset, left_of, right_of, span, top_of, wrap};
 use crate::tui::message::{Effect, Request};
@@ -62,22 +62,6 @@ impl Catalog {
     /// Whether there is anything to be seen of it.
     pub const fn is_known(&self) -> bool {
         self.rows.total().is_some()
-    }
-
-    /// Shows only what holds `text`.
-    pub fn filter_by(&mut self, text: &str) {
-        if self.filter != text {
-            text.clone_into(&mut self.filter);
-            self.rows.reset();
-            self.cursor = Cursor::default();
-            self.chosen = None;
-        }
-    }
-
-    /// Asks for everything again.
-    pub fn outdate(&mut self) {
-        self.rows.outdate();
-        self.asked = None;
     }
 
     /// Takes an answer.
@@ -136,6 +120,41 @@ impl Screen for Catalog {
                 out.effects.push(Effect::Ask(Request::Module(id)));
             }
         }
+    }
+
+    fn outdate(&mut self) {
+        self.rows.outdate();
+        self.asked = None;
+    }
+
+    fn filter_by(&mut self, text: &str) {
+        if self.filter != text {
+            text.clone_into(&mut self.filter);
+            self.rows.reset();
+            self.cursor = Cursor::default();
+            self.chosen = None;
+        }
+    }
+
+    fn chosen(&self) -> Option<Chosen> {
+        self.chosen.map(|id| Chosen {
+            key: id.to_string(),
+            at: self.cursor.at,
+        })
+    }
+
+    fn choose(&mut self, chosen: &Chosen) {
+        self.chosen = chosen.key.parse().ok();
+        self.cursor = Cursor::at(chosen.at);
+    }
+
+    fn click(&mut self, column: u16, line: u16, scene: Scene) -> bool {
+        let area = layout(scene.body).list;
+        let there = self.cursor.click(area, column, line, self.rows.length());
+        if there {
+            self.chosen = self.row().map(|row| row.submission);
+        }
+        there
     }
 
     fn offers(&self, action: Action) -> bool {

@@ -7,6 +7,7 @@ use crate::pipeline::help::TOPICS;
 use crate::tui::action::{Action, Context, TABLE};
 use crate::tui::figures::count;
 use crate::tui::ink::{Ink, Line, below, columns, inset, span, top_of, wrap};
+use crate::tui::keymap::Keymap;
 use crate::tui::theme::Role;
 use crate::tui::widgets::cursor::Scroll;
 
@@ -26,7 +27,7 @@ pub struct Help {
 
 impl Help {
     /// The page for somebody who is at `screen`.
-    pub fn over(screen: ScreenId) -> Self {
+    pub fn over(screen: ScreenId, bound: &Keymap) -> Self {
         let mut lines = Vec::new();
         let here = screen.context();
         let general = |contexts: &[Context]| {
@@ -44,7 +45,7 @@ impl Help {
             }
             lines.push(vec![span(title.to_owned(), Role::Strong)]);
             for line in chosen {
-                let keys = line.keys.join(", ");
+                let keys = bound.keys(line.action).join(", ");
                 let gap = 16usize.saturating_sub(columns(&keys)).max(1);
                 lines.push(vec![
                     span("  ", Role::Text),
@@ -58,7 +59,12 @@ impl Help {
             contexts.contains(&here) && !general(contexts)
         });
         section("Everywhere", &general);
-        for context in [Context::Deciding, Context::Confirm, Context::Prompt] {
+        for context in [
+            Context::Deciding,
+            Context::Confirm,
+            Context::Prompt,
+            Context::Palette,
+        ] {
             section(context.title(), &|contexts| {
                 contexts.contains(&context) && !general(contexts)
             });

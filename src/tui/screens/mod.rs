@@ -4,23 +4,30 @@ pub mod build;
 pub mod catalog;
 pub mod deciding;
 pub mod help;
+pub mod palette;
 pub mod popup;
 pub mod queue;
+pub mod register;
 pub mod review;
 
 use ratatui::layout::Rect;
+use serde::{Deserialize, Serialize};
 
 use super::action::{Action, Context};
+use super::desk::Chosen;
 use super::ink::{Ink, inset, wrap};
 use super::message::Effect;
+use super::registers::Register;
 use super::theme::Role;
 use crate::model::{SubmissionId, Timestamp};
 use popup::Popup;
 
-/// The four screens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ScreenId {
     /// The queue.
+    #[default]
     Queue,
     /// A submission under review.
     Review,
@@ -28,11 +35,28 @@ pub enum ScreenId {
     Build,
     /// The catalog.
     Catalog,
+    /// The bases.
+    Bases,
+    /// The audit log.
+    Audit,
+    /// The outbox.
+    Outbox,
+    /// What this host can do.
+    Doctor,
 }
 
 impl ScreenId {
     /// All of them, in the order of their keys.
-    pub const ALL: [Self; 4] = [Self::Queue, Self::Review, Self::Build, Self::Catalog];
+    pub const ALL: [Self; 8] = [
+        Self::Queue,
+        Self::Review,
+        Self::Build,
+        Self::Catalog,
+        Self::Bases,
+        Self::Audit,
+        Self::Outbox,
+        Self::Doctor,
+    ];
 
     /// What the keys belong to there.
     pub const fn context(self) -> Context {
@@ -41,6 +65,26 @@ impl ScreenId {
             Self::Review => Context::Review,
             Self::Build => Context::Build,
             Self::Catalog => Context::Catalog,
+            Self::Bases | Self::Audit | Self::Outbox | Self::Doctor => Context::Register,
+        }
+    }
+
+    /// The register that it shows, if it is one of them.
+    pub const fn register(self) -> Option<Register> {
+        match self {
+            Self::Queue | Self::Review | Self::Build | Self::Catalog => None,
+            Self::Bases => Some(Register::Bases),
+            Self::Audit => Some(Register::Audit),
+            Self::Outbox => Some(Register::Outbox),
+            Self::Doctor => Some(Register::Doctor),
+        }
+    }
+
+    /// Its name.
+    pub const fn title(self) -> &'static str {
+        match self.register() {
+            Some(register) => register.title(),
+            None => self.context().title(),
         }
     }
 }
@@ -110,6 +154,26 @@ pub trait Screen {
 
     /// Whether `action` would do anything now; the footer shows no others.
     fn offers(&self, action: Action) -> bool;
+
+    /// Asks for everything again.
+    fn outdate(&mut self);
+
+    /// Shows only what holds `text`, in a list.
+    fn filter_by(&mut self, _text: &str) {}
+
+    /// Searches for `text`, where there is a text to be searched.
+    fn search_for(&mut self, _text: &str, _scene: Scene, _out: &mut Out) {}
+
+    /// What is chosen.
+    fn chosen(&self) -> Option<Chosen>;
+
+    /// Turns to what was chosen when the console was left.
+    fn choose(&mut self, chosen: &Chosen);
+
+    /// Chooses what is drawn at `column` and `line` of the terminal, if there is something; whether there is.
+    fn click(&mut self, _column: u16, _line: u16, _scene: Scene) -> bool {
+        false
+    }
 
     /// Draws itself.
     fn draw(&self, ink: &mut Ink<'_>, scene: Scene);

@@ -3,11 +3,13 @@
 use ratatui::layout::Rect;
 
 use super::deciding::Deciding;
+use super::palette::Palette;
 use crate::logs::sanitise;
 use crate::model::SubmissionId;
 use crate::tui::action::Context;
 use crate::tui::desk::Ruling;
 use crate::tui::ink::{Ink, left_of, span, top_of, wrap};
+use crate::tui::keymap::Keymap;
 use crate::tui::theme::Role;
 
 /// Something on top.
@@ -19,6 +21,8 @@ pub enum Popup {
     Confirm(Box<Confirm>),
     /// Something that has to be read.
     Message(Message),
+    /// Everything that can be done.
+    Palette(Box<Palette>),
 }
 
 /// A question, and what yes means.
@@ -61,12 +65,14 @@ impl Popup {
             Self::Deciding(_) => Context::Deciding,
             Self::Confirm(_) => Context::Confirm,
             Self::Message(_) => Context::Message,
+            Self::Palette(_) => Context::Palette,
         }
     }
 
     /// Draws it in the middle of `body`.
-    pub fn draw(&self, ink: &mut Ink<'_>, body: Rect) {
+    pub fn draw(&self, ink: &mut Ink<'_>, body: Rect, keys: &Keymap) {
         match self {
+            Self::Palette(palette) => palette.draw(ink, body, keys),
             Self::Deciding(deciding) => deciding.draw(ink, body),
             Self::Confirm(confirm) => draw_text(
                 ink,

@@ -7,7 +7,7 @@ use crate::model::arrangement::{Narrow, Order};
 use crate::model::view::QueueRow;
 use crate::model::{State, SubmissionId};
 use crate::tui::action::Action;
-use crate::tui::desk::{QueueFilter, QueuePage, Scope, Standing};
+use crate::tui::desk::{Chosen, QueueFilter, QueuePage, Scope, Standing};
 use crate::tui::figures::{age, count, date, ordinal, state_glyph, state_role};
 use crate::tui::ink::{Ink, below, inset, left_of, right_of, span, top_of, wrap};
 use crate::tui::message::{Effect, Request};
@@ -25,8 +25,6 @@ pub struct Queue {
     rows: Window<QueueRow>,
     cursor: Cursor,
     chosen: Option<SubmissionId>,
-    /// What was remembered last.
-    kept: QueueFilter,
     /// How many rows each scope has.
     pub standing: Standing,
 }
@@ -70,19 +68,6 @@ impl Queue {
         self.rows.total().is_some()
     }
 
-    /// Shows only what holds `text`.
-    pub fn filter_by(&mut self, text: &str) {
-        if self.filter.text != text {
-            text.clone_into(&mut self.filter.text);
-            self.anew();
-        }
-    }
-
-    /// Asks for everything again.
-    pub fn outdate(&mut self) {
-        self.rows.outdate();
-    }
-
     /// Takes an answer.
     pub fn answered(
         &mut self,
@@ -105,12 +90,16 @@ impl Queue {
         }
     }
 
-    /// Takes what was remembered, unless somebody has changed something already.
+    /// Arranged and chosen as it was left.
     pub fn recalled(&mut self, filter: QueueFilter) {
-        if self.filter == QueueFilter::default() && filter != self.filter {
-            self.kept = filter.clone();
-            self.filter = filter;
-            self.anew();
+        self.filter = filter;
+    }
+
+    /// How it is arranged. A text that is being written is nothing to remember.
+    pub fn arranged(&self) -> QueueFilter {
+        QueueFilter {
+            text: String::new(),
+            ..self.filter.clone()
         }
     }
 
@@ -170,22 +159,44 @@ impl Screen for Queue {
         if self.chosen.is_none() {
             self.chosen = self.row().map(|row| row.id);
         }
-        // A text that is being written is nothing to remember.
-        let lasting = |filter: &QueueFilter| QueueFilter {
-            text: String::new(),
-            ..filter.clone()
-        };
-        if lasting(&self.filter) != lasting(&self.kept) {
-            self.kept = lasting(&self.filter);
-            out.effects
-                .push(Effect::Ask(Request::Remember(self.kept.clone())));
-        }
         if let Some(offset) = self.rows.question(self.cursor.top, height) {
             out.effects.push(Effect::Ask(Request::Queue {
                 filter: self.filter.clone(),
                 offset,
             }));
         }
+    }
+
+    fn outdate(&mut self) {
+        self.rows.outdate();
+    }
+
+    fn filter_by(&mut self, text: &str) {
+        if self.filter.text != text {
+            text.clone_into(&mut self.filter.text);
+            self.anew();
+        }
+    }
+
+    fn chosen(&self) -> Option<Chosen> {
+        self.chosen.map(|id| Chosen {
+            key: id.to_string(),
+            at: self.cursor.at,
+        })
+    }
+
+    fn choose(&mut self, chosen: &Chosen) {
+        self.chosen = chosen.key.parse().ok();
+        self.cursor = Cursor::at(chosen.at);
+    }
+
+    fn click(&mut self, column: u16, line: u16, scene: Scene) -> bool {
+        let area = layout(scene.body).list;
+        let there = self.cursor.click(area, column, line, self.rows.length());
+        if there {
+            self.chosen = self.row().map(|row| row.id);
+        }
+        there
     }
 
     fn offers(&self, action: Action) -> bool {

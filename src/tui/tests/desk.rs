@@ -4,12 +4,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::rows::*;
-use crate::model::view::{ModuleRow, QueueRow, ReviewPage};
-use crate::model::{Actor, Digest, Event, State, SubmissionId, Timestamp};
+use crate::model::audit::AuditEntry;
+use crate::model::view::{Check, ModuleRow, QueueRow, ReviewPage};
+use crate::model::{Actor, Digest, Event, Slug, State, SubmissionId, Timestamp};
+use crate::pipeline::BaseStory;
+use crate::store::Mail;
 use crate::tui::desk::{
-    Desk, EventPage, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
+    Desk, EventPage, Left, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
     SheetEntry, Standing,
 };
+use crate::tui::registers::{Register, RegisterPage, audit, bases, doctor, outbox};
 use crate::tui::theme::Role;
 
 /// A desk.
@@ -19,11 +23,19 @@ pub struct Sample {
     pub pages: Vec<ReviewPage>,
     pub modules: Vec<ModuleDetail>,
     pub spools: Mutex<Vec<(SubmissionId, bool, Vec<Event>)>>,
-    pub kept: Mutex<QueueFilter>,
+    pub kept: Mutex<Left>,
     pub error: Option<String>,
     pub refuse: Option<String>,
     pub rulings: Mutex<Vec<Ruling>>,
     pub changes: AtomicU64,
+    pub bases: Vec<BaseStory>,
+    pub entries: Vec<AuditEntry>,
+    pub mails: Vec<Mail>,
+    pub checks: Vec<Check>,
+}
+
+fn slug_of(entry: &AuditEntry) -> Option<Slug> {
+    entry.submission.and_then(|_| "payments-api".parse().ok())
 }
 
 impl Sample {
@@ -84,6 +96,10 @@ impl Sample {
                 (SubmissionId(6), false, failed()),
                 (SubmissionId(7), false, published()),
             ]),
+            bases: bases(),
+            entries: entries(),
+            mails: mails(),
+            checks: checks(),
             ..Self::default()
         }
     }
@@ -221,13 +237,13 @@ impl Desk for Sample {
         Ok(QueuePage { total, rows })
     }
 
-    fn recall(&self) -> QueueFilter {
+    fn recall(&self) -> Left {
         self.kept.lock().unwrap().clone()
     }
 
-    fn remember(&self, filter: &QueueFilter) -> Result<(), String> {
+    fn remember(&self, left: &Left) -> Result<(), String> {
         self.ok()?;
-        *self.kept.lock().unwrap() = filter.clone();
+        *self.kept.lock().unwrap() = left.clone();
         Ok(())
     }
 
@@ -246,6 +262,7 @@ impl Desk for Sample {
             text: text.into(),
             role,
             path: path.map(str::to_owned),
+            chart: None,
         };
         Ok(match look {
             Look::Files => Sheet {
@@ -346,6 +363,66 @@ impl Desk for Sample {
                 .map(module_row)
                 .collect(),
         })
+    }
+
+    fn register(
+        &self,
+        register: Register,
+        text: &str,
+        offset: u64,
+        limit: usize,
+    ) -> Result<RegisterPage, String> {
+        self.ok()?;
+        let rows = match register {
+            Register::Bases => self
+                .bases
+                .iter()
+                .map(|b| bases::row(&b.row, ago(0)))
+                .collect(),
+            Register::Audit => {
+                let row = |entry: &AuditEntry| audit::row(entry, slug_of(entry).as_ref());
+                self.entries.iter().rev().map(row).collect()
+            }
+            Register::Outbox => self.mails.iter().rev().map(outbox::row).collect(),
+            Register::Doctor if self.checks.is_empty() => Vec::new(),
+            Register::Doctor => {
+                let checks = self.checks.iter().map(doctor::check_row);
+                checks.chain(doctor::chart_rows()).collect()
+            }
+        };
+        Ok(RegisterPage::of_all(rows, text, offset, limit))
+    }
+
+    fn entry(&self, register: Register, key: &str) -> Result<Sheet, String> {
+        self.ok()?;
+        let sheet = match register {
+            Register::Bases => {
+                let name = key.strip_prefix("findings ").unwrap_or(key);
+                let story = self.bases.iter().find(|b| b.row.reference == name);
+                story.map(|story| {
+                    let mut story = story.clone();
+                    story.findings = story.findings.filter(|_| name != key);
+                    bases::sheet(&story, ago(0))
+                })
+            }
+            Register::Audit => {
+                let entry = self.entries.iter().find(|e| e.number.to_string() == key);
+                entry.map(|entry| audit::sheet(entry, &Ok("4 entries, unbroken".into())))
+            }
+            Register::Outbox => {
+                let mail = self.mails.iter().find(|m| m.id.to_string() == key);
+                mail.map(outbox::sheet)
+            }
+            Register::Doctor => match key.split_once(' ') {
+                Some(("chart", name)) => doctor::chart_sheet(name, &figures()),
+                Some((_, name)) => {
+                    let check = self.checks.iter().find(|c| c.name == name);
+                    check.map(doctor::check_sheet)
+                }
+                None => None,
+            },
+        };
+        sheet.ok_or_else(|| format!("there is no `{key}`"))
     }
 
     fn module(&self, id: SubmissionId) -> Result<ModuleDetail, String> {

@@ -9,6 +9,7 @@ mod walks;
 
 use std::sync::Arc;
 
+use super::screens::ScreenId;
 use super::session::Session;
 use super::{ExitReason, Options};
 use crate::model::decision::Verdict;
@@ -22,7 +23,7 @@ fn open(desk: Sample, width: u16, height: u16) -> Session {
 fn open_with(desk: Sample, theme: &str, width: u16, height: u16) -> Session {
     let options = Options {
         theme: theme.into(),
-        ascii: false,
+        ..Options::default()
     };
     Session::new(Arc::new(desk), &options, width, height).unwrap()
 }
@@ -231,4 +232,147 @@ fn a_log_beyond_memory_is_read_back() {
         session.frame().text.contains("a worker builds it"),
         "scrolled all the way"
     );
+}
+
+#[test]
+fn a_console_is_found_again_as_it_was_left() {
+    let desk = Arc::new(Sample::many());
+    let mut session = Session::new(desk.clone(), &Options::default(), 80, 24).unwrap();
+    session.press("o j j j 6 j j q 5 j ctrl-c").unwrap();
+    let before = session.frame().text;
+    assert_eq!(session.left(), Some(ExitReason::Quit));
+    let mut session = Session::new(desk.clone(), &Options::default(), 80, 24).unwrap();
+    assert_eq!(session.frame().text, before);
+    // Each screen has kept what was chosen on it, and there is a way back to the queue.
+    session.press("q").unwrap();
+    assert_eq!(session.app().screen(), ScreenId::Queue);
+    assert!(desk.kept.lock().unwrap().chosen.len() >= 3);
+}
+
+#[test]
+fn a_crowd_is_found_again_where_it_was_left() {
+    let desk = Arc::new(Sample::crowd(100_000));
+    let mut session = Session::new(desk.clone(), &Options::default(), 80, 24).unwrap();
+    session.press("G k k k k ctrl-c").unwrap();
+    let before = session.frame().text;
+    let session = Session::new(desk, &Options::default(), 80, 24).unwrap();
+    assert_eq!(session.frame().text, before);
+}
+
+#[test]
+fn what_was_left_and_is_gone_leads_to_the_queue() {
+    let desk = Sample::many();
+    *desk.kept.lock().unwrap() = super::desk::Left {
+        screen: ScreenId::Review,
+        chosen: vec![(
+            ScreenId::Review,
+            super::desk::Chosen {
+                key: "nonsense".into(),
+                at: 7,
+            },
+        )],
+        ..Default::default()
+    };
+    let session = open(desk, 80, 24);
+    assert_eq!(session.app().screen(), ScreenId::Queue);
+}
+
+#[test]
+fn a_click_chooses_and_a_second_one_opens() {
+    let mut session = open(Sample::many(), 80, 24);
+    // Below the bar, the scopes and the heads of the columns.
+    session.click(10, 5);
+    assert_eq!(session.app().screen(), ScreenId::Queue);
+    session.click(10, 5);
+    assert_eq!(session.app().screen(), ScreenId::Build);
+    // The tabs of the bar: the second one is the review.
+    session.click(12, 0);
+    assert_eq!(session.app().screen(), ScreenId::Review);
+    // What the footer offers can be pressed: at its right end is the way back.
+    session.click(76, 23);
+    assert_ne!(session.app().screen(), ScreenId::Review);
+}
+
+#[test]
+fn the_wheel_scrolls_by_rows() {
+    let mut session = open(Sample::crowd(1000), 80, 24);
+    session.wheel(true);
+    session.wheel(true);
+    session.wheel(false);
+    session.press("y").unwrap();
+    assert!(
+        session.frame().text.contains("#4 "),
+        "{}",
+        session.frame().text
+    );
+}
+
+#[test]
+fn the_palette_does_what_is_chosen() {
+    let mut session = open(Sample::many(), 80, 24);
+    session.press(":").unwrap();
+    session.write("outbox");
+    session.press("enter").unwrap();
+    assert_eq!(session.app().screen(), ScreenId::Outbox);
+    session.press(":").unwrap();
+    session.write("theme contrast");
+    session.press("enter").unwrap();
+    assert!(session.frame().text.contains("theme contrast"));
+    session.press(": esc").unwrap();
+    assert_eq!(session.app().screen(), ScreenId::Outbox);
+}
+
+#[test]
+fn keys_are_those_that_somebody_wants() {
+    let keys = [("screen.audit".to_owned(), vec!["A".to_owned()])];
+    let options = Options {
+        keys: keys.into(),
+        ..Options::default()
+    };
+    let mut session = Session::new(Arc::new(Sample::many()), &options, 120, 40).unwrap();
+    session.press("6").unwrap();
+    assert_eq!(session.app().screen(), ScreenId::Queue);
+    session.press("A").unwrap();
+    assert_eq!(session.app().screen(), ScreenId::Audit);
+    let keys = [("help".to_owned(), vec!["q".to_owned()])];
+    let options = Options {
+        keys: keys.into(),
+        ..Options::default()
+    };
+    let said = Session::new(Arc::new(Sample::many()), &options, 80, 24)
+        .err()
+        .unwrap();
+    let said = said.to_string();
+    assert!(said.contains("`help`") && said.contains("`back`"), "{said}");
+}
+
+#[test]
+fn a_theme_of_ones_own_is_read_and_a_bad_one_keeps_the_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = include_str!("../../../themes/light.toml");
+    std::fs::write(folder.path().join("mine.toml"), good).unwrap();
+    let options = Options {
+        theme: "mine".into(),
+        themes: vec![folder.path().to_owned()],
+        ..Options::default()
+    };
+    let mut session = Session::new(Arc::new(Sample::many()), &options, 80, 24).unwrap();
+    let before = session.frame().styles;
+    let bad = good.replace("good = ", "goood = ");
+    session.theme("mine", &bad);
+    assert!(
+        session.frame().text.contains("line 14"),
+        "{}",
+        session.frame().text
+    );
+    session.press("j k").unwrap();
+    assert_eq!(session.frame().styles, before);
+    session.theme("mine", include_str!("../../../themes/dark.toml"));
+    session.press("j k").unwrap();
+    assert_ne!(session.frame().styles, before);
+    std::fs::write(folder.path().join("mine.toml"), "about = 3").unwrap();
+    let said = Session::new(Arc::new(Sample::many()), &options, 80, 24)
+        .err()
+        .unwrap();
+    assert!(said.to_string().contains("line 1"), "{said}");
 }

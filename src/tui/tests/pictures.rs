@@ -56,19 +56,39 @@ fn the_catalog() {
 }
 
 #[test]
+fn the_registers() {
+    at_all_sizes("bases", Sample::many, "5 G");
+    at_all_sizes("audit", Sample::many, "6");
+    at_all_sizes("outbox", Sample::many, "7 j");
+    at_all_sizes("doctor", Sample::many, "8 j j");
+    at_all_sizes("doctor-chart", Sample::many, "8 j j j j");
+}
+
+#[test]
+fn the_palette() {
+    for (width, height) in SIZES {
+        let mut session = open(Sample::many(), width, height);
+        session.press(": a p").unwrap();
+        keep(&format!("palette-{width}x{height}"), &session);
+    }
+}
+
+#[test]
 fn the_page_of_keys() {
     at_all_sizes("help", Sample::many, "2 ?");
 }
 
 #[test]
 fn each_theme_once() {
-    for theme in ["dark", "light", "sixteen"] {
+    for theme in crate::tui::theme::names() {
         let mut session = open_with(Sample::many(), theme, 80, 24);
         keep(&format!("theme-{theme}-queue"), &session);
         session.press("enter").unwrap();
         keep(&format!("theme-{theme}-review"), &session);
         session.press("d").unwrap();
         keep(&format!("theme-{theme}-changes"), &session);
+        session.press("8 j j j j").unwrap();
+        keep(&format!("theme-{theme}-doctor"), &session);
     }
 }
 
@@ -86,6 +106,21 @@ fn other_states() {
     narrow("queue-arranged", Sample::many(), "o o w w");
     narrow("queue-scope-done", Sample::many(), "tab tab");
     narrow("queue-hostile", Sample::hostile(), "");
+    for (register, key) in [
+        ("bases", "5"),
+        ("audit", "6"),
+        ("outbox", "7"),
+        ("doctor", "8"),
+    ] {
+        narrow(&format!("{register}-empty"), Sample::empty(), key);
+        narrow(&format!("{register}-error"), Sample::broken(), key);
+    }
+    narrow("bases-findings", Sample::many(), "5 G enter tab j j j");
+    narrow("bases-missing", Sample::many(), "5");
+    narrow("audit-nothing-matches", Sample::many(), "6 / z z z enter");
+    narrow("doctor-builds", Sample::many(), "8 G k k");
+    narrow("doctor-disk", Sample::many(), "8 G");
+    narrow("palette-nothing", Sample::many(), ": z z z");
     narrow("catalog-empty", Sample::empty(), "4");
     narrow("catalog-error", Sample::broken(), "4");
     narrow("review-none", Sample::empty(), "2");
@@ -140,6 +175,10 @@ fn small_terminals() {
             ("review", "enter"),
             ("build", "j j 3"),
             ("catalog", "4"),
+            ("bases", "5"),
+            ("audit", "6 tab"),
+            ("doctor", "8"),
+            ("palette", ":"),
         ] {
             let mut session = open(Sample::many(), width, height);
             session.press(keys).unwrap();
@@ -158,11 +197,24 @@ fn small_terminals() {
 #[test]
 fn marks_of_ascii_only() {
     let options = crate::tui::Options {
-        theme: "mono".into(),
         ascii: true,
+        ..crate::tui::Options::default()
     };
     let mut session = Session::new(std::sync::Arc::new(Sample::many()), &options, 80, 24).unwrap();
-    for keys in ["", "enter", "d", "a", "esc 1 j j 3", "4", "?"] {
+    for keys in [
+        "",
+        "enter",
+        "d",
+        "a",
+        "esc 1 j j 3",
+        "4",
+        "5",
+        "6",
+        "7",
+        "8 j j j j",
+        ":",
+        "esc ?",
+    ] {
         session.press(keys).unwrap();
         let text = session.frame().text;
         // What strangers wrote stays as they wrote it.

@@ -1,16 +1,22 @@
 //! Made-up rows, pages, builds and modules.
 
+use crate::model::audit::AuditEntry;
+use crate::model::base::Base;
 use crate::model::decision::{Binding, Decision, Grant, Verdict};
 use crate::model::event::{Happening, StepOutcome, Stream, Usage};
+use crate::model::figures::{Day, Figures};
 use crate::model::finding::Span;
 use crate::model::limits::{GIB, MIB};
 use crate::model::module::{Attachment, AttachmentKind, Module};
 use crate::model::reproduction::Reproduction;
+use crate::model::scan::{Vulnerability, VulnerabilitySeverity};
 use crate::model::submission::{Detection, Lease, Signal, Wishes};
-use crate::model::view::{BasePin, Previous, QueueRow, ReviewPage};
+use crate::model::view::{BasePin, Check, CheckStatus, Previous, QueueRow, ReviewPage};
 use crate::model::{
     Actor, Digest, Event, Finding, Severity, Slug, State, Submission, SubmissionId, Timestamp,
 };
+use crate::pipeline::{BaseRow, BaseStory};
+use crate::store::{Mail, NewMail};
 use crate::tui::desk::ModuleDetail;
 
 /// Noon of the day on which all tests happen.
@@ -400,5 +406,182 @@ pub fn module(id: i64, name: &str, state: State) -> ModuleDetail {
         },
         pull: format!("registry.example/flareo/{name}@{digest}"),
         signature: Ok("key 4f1c2a9b03de".into()),
+    }
+}
+
+/// A base that many stand on, one that is in no cache, one that nobody may use.
+pub fn bases() -> Vec<BaseStory> {
+    let held = |name: &str, minutes| Base {
+        reference: name.parse().unwrap(),
+        digest: Digest::of(name),
+        bytes: 27 << 20,
+        layers: 1,
+        source: format!("oci:/srv/{}", name.replace([':', '/'], "-")),
+        imported_at: ago(minutes),
+    };
+    let known = |name: &str, state, held, purpose: Option<&str>| BaseRow {
+        reference: name.into(),
+        state,
+        held,
+        purpose: purpose.map(Into::into),
+    };
+    let story = |row| BaseStory {
+        row,
+        before: Vec::new(),
+        used: 0,
+        users: Vec::new(),
+        findings: None,
+    };
+    let mut debian = story(known(
+        "debian:12-slim",
+        "approved",
+        Some(held("debian:12-slim", 12 * 1440)),
+        Some("everything"),
+    ));
+    debian.before = vec![held("debian:12", 40 * 1440)];
+    debian.used = 312;
+    debian.users = vec![
+        (
+            SubmissionId(12),
+            "payments-api".parse().unwrap(),
+            State::Pending,
+        ),
+        (
+            SubmissionId(7),
+            "gateway".parse().unwrap(),
+            State::Published,
+        ),
+    ];
+    debian.findings = Some(Ok(vec![
+        vulnerability("CVE-2026-1111"),
+        vulnerability("CVE-2026-2222"),
+    ]));
+    vec![
+        known("alpine:3.19", "approved", None, Some("small tools")),
+        known("busybox:1", "cached", Some(held("busybox:1", 60)), None),
+    ]
+    .into_iter()
+    .map(story)
+    .chain([debian])
+    .collect()
+}
+
+fn vulnerability(id: &str) -> Vulnerability {
+    Vulnerability {
+        id: id.into(),
+        severity: VulnerabilitySeverity::High,
+        package: "openssl".into(),
+        installed: "3.0.15-1".into(),
+        fixed: Some("3.0.16-1".into()),
+        title: "a heap overflow".into(),
+        path: String::new(),
+        exception: None,
+    }
+}
+
+/// Who did what.
+pub fn entries() -> Vec<AuditEntry> {
+    let entry = |number: i64, actor: &str, action: &str, about: Option<i64>| {
+        let mut entry = AuditEntry {
+            number,
+            at: ago(100 - number * 10),
+            actor: Actor::new(actor),
+            action: action.into(),
+            submission: about.map(SubmissionId),
+            facts: serde_json::json!({ "reason": "it is fine", "count": number }),
+            previous: Digest::of((number - 1).to_string()),
+            hash: Digest::of("none yet"),
+        };
+        entry.hash = entry.expected_hash();
+        entry
+    };
+    vec![
+        entry(1, "root", "site.init", None),
+        entry(2, "root", "base.import", None),
+        entry(3, "mia", "submission.submit", Some(12)),
+        entry(4, "olga", "submission.approve", Some(12)),
+    ]
+}
+
+/// Mail that went, that waits, and that can't go.
+pub fn mails() -> Vec<Mail> {
+    let mail = |id, subject: &str, error: Option<&str>, sent| Mail {
+        id,
+        submission: Some(SubmissionId(5)),
+        mail: NewMail {
+            to: "mia@example.org".into(),
+            subject: subject.into(),
+            body:
+                "Your submission was rejected.\n\nThe base is not one of ours; take node:20-slim."
+                    .into(),
+        },
+        created_at: ago(50),
+        tries: u32::from(error.is_some() || sent),
+        last_error: error.map(Into::into),
+        sent_at: sent.then(|| ago(49)),
+    };
+    vec![
+        mail(1, "billing was rejected", None, true),
+        mail(
+            2,
+            "scraper failed",
+            Some("connection refused by 127.0.0.1:25"),
+            false,
+        ),
+        mail(3, "gateway is published", None, false),
+    ]
+}
+
+/// What a host can do, less and not.
+pub fn checks() -> Vec<Check> {
+    let check = |name: &str, status, found: &str, help: &str| Check {
+        name: name.into(),
+        status,
+        found: found.into(),
+        help: help.into(),
+    };
+    vec![
+        check("queue", CheckStatus::Ok, "/srv/flareo/flareo.db", ""),
+        check("audit chain", CheckStatus::Ok, "4 entries, unbroken", ""),
+        check(
+            "scanner",
+            CheckStatus::Degraded,
+            "the embedded one: no `trivy` on the PATH",
+            "install Trivy to scan what the embedded scanner does not cover",
+        ),
+        check(
+            "vulnerability database",
+            CheckStatus::Missing,
+            "there is none",
+            "`flareo help scanning` tells where it comes from",
+        ),
+    ]
+}
+
+/// A month with a busy week in it.
+pub fn figures() -> Figures {
+    let day = |n: u64| Day {
+        date: format!("2025-12-{:02}", n + 1),
+        open: if (20..27).contains(&n) {
+            12 + n % 5
+        } else {
+            n % 4
+        },
+        wait_seconds: (n % 3 > 0).then_some(600 + n * 400),
+    };
+    Figures {
+        days: (0..30).map(day).collect(),
+        builds: vec![
+            (
+                "gateway".parse().unwrap(),
+                vec![41_000, 39_500, 62_000, 12_300],
+            ),
+            ("billing".parse().unwrap(), vec![3_000]),
+        ],
+        bases: vec![
+            ("debian:12-slim".into(), 27 << 20),
+            ("busybox:1".into(), 2 << 20),
+        ],
+        modules: vec![("gateway".into(), 61 << 20), ("images".into(), 33 << 20)],
     }
 }

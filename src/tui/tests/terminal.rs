@@ -12,9 +12,10 @@ use super::desk::Sample;
 use super::rows;
 use crate::model::SubmissionId;
 use crate::tui::desk::{
-    Desk, EventPage, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
+    Desk, EventPage, Left, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
     Standing,
 };
+use crate::tui::registers::{Register, RegisterPage};
 use crate::tui::{ExitReason, Options, run};
 
 const ASKED: &str = "FLAREO_TEST_CONSOLE";
@@ -27,7 +28,7 @@ fn child() {
     }
     let options = Options {
         theme: "dark".into(),
-        ascii: false,
+        ..Options::default()
     };
     let desk: Arc<dyn Desk> = Arc::new(Fragile(Sample::many()));
     let ended = run(&desk, &options);
@@ -49,8 +50,8 @@ impl Desk for Fragile {
     fn changes(&self) -> u64 { 0 }
     fn standing(&self) -> Result<Standing, String> { self.0.standing() }
     fn queue(&self, f: &QueueFilter, o: u64, l: usize) -> Result<QueuePage, String> { self.0.queue(f, o, l) }
-    fn recall(&self) -> QueueFilter { self.0.recall() }
-    fn remember(&self, filter: &QueueFilter) -> Result<(), String> { self.0.remember(filter) }
+    fn recall(&self) -> Left { self.0.recall() }
+    fn remember(&self, left: &Left) -> Result<(), String> { self.0.remember(left) }
     fn review(&self, id: SubmissionId) -> Result<crate::model::view::ReviewPage, String> {
         assert_ne!(id, SubmissionId(13), "the desk broke down");
         self.0.review(id)
@@ -62,6 +63,8 @@ impl Desk for Fragile {
     fn events(&self, id: SubmissionId, f: u64, l: usize) -> Result<EventPage, String> { self.0.events(id, f, l) }
     fn modules(&self, t: &str, o: u64, l: usize) -> Result<ModulePage, String> { self.0.modules(t, o, l) }
     fn module(&self, id: SubmissionId) -> Result<ModuleDetail, String> { self.0.module(id) }
+    fn register(&self, r: Register, t: &str, o: u64, l: usize) -> Result<RegisterPage, String> { self.0.register(r, t, o, l) }
+    fn entry(&self, r: Register, k: &str) -> Result<Sheet, String> { self.0.entry(r, k) }
 }
 
 const SIZE: PtySize = PtySize {

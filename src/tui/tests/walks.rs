@@ -19,6 +19,8 @@ enum Move {
     Resize(u16, u16),
     /// Something happens elsewhere.
     Change,
+    Click(u16, u16),
+    Wheel(bool),
 }
 
 fn moves() -> impl Strategy<Value = Move> {
@@ -34,6 +36,8 @@ fn moves() -> impl Strategy<Value = Move> {
         1 => any::<String>().prop_map(Move::Paste),
         1 => (0u16..220, 0u16..60).prop_map(|(w, h)| Move::Resize(w, h)),
         1 => Just(Move::Change),
+        2 => (0u16..220, 0u16..60).prop_map(|(column, line)| Move::Click(column, line)),
+        1 => any::<bool>().prop_map(Move::Wheel),
     ]
 }
 
@@ -56,7 +60,7 @@ proptest! {
     #[test]
     fn any_walk_ends_well(desk in desks(), walk in proptest::collection::vec(moves(), 0..60), ascii in any::<bool>()) {
         let desk = Arc::new(desk());
-        let options = Options { theme: "dark".into(), ascii };
+        let options = Options { theme: "dark".into(), ascii, ..Options::default() };
         let mut session = Session::new(desk.clone(), &options, 80, 24).unwrap();
         let mut lines = 0;
         for step in walk {
@@ -64,6 +68,8 @@ proptest! {
                 Move::Key(key) => session.press(key).unwrap(),
                 Move::Write(text) => session.write(&text),
                 Move::Paste(text) => session.paste(&text),
+                Move::Click(column, line) => session.click(column, line),
+                Move::Wheel(down) => session.wheel(down),
                 Move::Resize(width, height) => session.resize(width, height),
                 Move::Change => {
                     lines += 1;

@@ -1,5 +1,7 @@
 //! A place in something long, of which a few rows are shown.
 
+use ratatui::layout::Rect;
+
 use crate::tui::action::Action;
 
 /// A chosen row and the first row that is shown.
@@ -12,6 +14,26 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// At row `at`, a little below the first that is shown.
+    pub const fn at(at: usize) -> Self {
+        Self {
+            at,
+            top: at.saturating_sub(8),
+        }
+    }
+
+    /// Chooses the row at `column` and `line` of the terminal, where `area` shows `length` rows; whether there is one.
+    pub fn click(&mut self, area: Rect, column: u16, line: u16, length: usize) -> bool {
+        if !area.contains((column, line).into()) {
+            return false;
+        }
+        let at = self.top + usize::from(line - area.y);
+        if at < length {
+            self.at = at;
+        }
+        at < length
+    }
+
     /// Moves as `action` says within `length` rows of which `height` are shown; whether it was a movement.
     pub fn moved(&mut self, action: Action, length: usize, height: usize) -> bool {
         let last = length.saturating_sub(1);

@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use super::{Out, Scene, Screen};
 use crate::model::SubmissionId;
 use crate::tui::action::Action;
-use crate::tui::desk::EventPage;
+use crate::tui::desk::{Chosen, EventPage};
 use crate::tui::message::{Effect, LINES, Request, Toward};
 use crate::tui::widgets::cursor::{Cursor, Scroll};
 use log::Log;
@@ -116,12 +116,6 @@ impl Build {
             slug.clone_into(&mut self.slug);
         }
         self.outdate();
-    }
-
-    /// Something changed at the desk: the build may have gone on, and what failed may work.
-    pub fn outdate(&mut self) {
-        self.outdated = true;
-        self.error = None;
     }
 
     /// Nobody looks any more.
@@ -388,6 +382,29 @@ impl Screen for Build {
             out.effects.push(Effect::Watch(Some((id, self.seen))));
         }
         self.read_back(id, scene, out);
+    }
+
+    /// The build may have gone on, and what failed may work.
+    fn outdate(&mut self) {
+        self.outdated = true;
+        self.error = None;
+    }
+
+    fn search_for(&mut self, text: &str, scene: Scene, out: &mut Out) {
+        Self::search_for(self, text, scene, out);
+    }
+
+    fn chosen(&self) -> Option<Chosen> {
+        self.id.map(|id| Chosen {
+            key: id.to_string(),
+            at: 0,
+        })
+    }
+
+    fn choose(&mut self, chosen: &Chosen) {
+        if let Ok(id) = chosen.key.parse() {
+            self.open(id, None);
+        }
     }
 
     fn offers(&self, action: Action) -> bool {

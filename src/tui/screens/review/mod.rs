@@ -20,7 +20,7 @@ use crate::model::decision::Verdict;
 use crate::model::view::ReviewPage;
 use crate::model::{Actor, State, SubmissionId, Timestamp};
 use crate::tui::action::Action;
-use crate::tui::desk::{Look, Sheet};
+use crate::tui::desk::{Chosen, Look, Sheet};
 use crate::tui::ink::Line;
 use crate::tui::message::{Effect, Request};
 use crate::tui::search::next_match;
@@ -86,11 +86,6 @@ impl Review {
         }
         self.glyphs = Some(glyphs);
         self.me = Some(me.clone());
-    }
-
-    /// Asks for everything again.
-    pub fn outdate(&mut self) {
-        self.asked = false;
     }
 
     /// Takes an answer.
@@ -431,6 +426,26 @@ impl Screen for Review {
         }
         self.facts_at
             .settle(self.facts.len(), parts.facts.height.into());
+    }
+
+    fn outdate(&mut self) {
+        self.asked = false;
+    }
+
+    fn search_for(&mut self, text: &str, scene: Scene, out: &mut Out) {
+        Self::search_for(self, text, scene, out);
+    }
+
+    fn chosen(&self) -> Option<Chosen> {
+        self.id.map(|id| Chosen {
+            key: id.to_string(),
+            at: self.at.top,
+        })
+    }
+
+    fn choose(&mut self, chosen: &Chosen) {
+        self.id = chosen.key.parse().ok();
+        self.at.top = chosen.at;
     }
 
     fn offers(&self, action: Action) -> bool {
