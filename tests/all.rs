@@ -20,6 +20,7 @@ mod publishing;
 mod reviewing;
 mod sandbox;
 mod scan;
+mod steering;
 mod support;
 mod twice;
 mod vulnerabilities;

@@ -85,6 +85,19 @@ pub enum Command {
         #[command(subcommand)]
         verdict: Review,
     },
+    /// End the build of a submission
+    Cancel {
+        /// Its number
+        id: SubmissionId,
+        /// Why, for its submitter
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Submit once more what has failed, as it is
+    Retry {
+        /// Its number
+        id: SubmissionId,
+    },
     /// Base images: the cache and the approved list
     #[command(subcommand)]
     Base(Base),
@@ -112,8 +125,14 @@ pub enum Command {
     /// The record of everything that was decided
     #[command(subcommand)]
     Audit(Audit),
+    /// Mail that was written, and how it went on its way
+    #[command(subcommand)]
+    Outbox(Outbox),
     /// Say what this host can do, and how to get what it lacks
     Doctor {
+        /// How things went lately instead: queue, waits, builds, disk
+        #[arg(long, conflicts_with_all = ["self_test", "without_seccomp", "output"])]
+        figures: bool,
         /// Try the sandbox by what hostile steps try, and sign what was found
         #[arg(long)]
         self_test: bool,
@@ -259,6 +278,28 @@ pub struct Queue {
     /// At most so many
     #[arg(long, default_value_t = 100)]
     pub limit: u32,
+    /// Stay, and say a line for whatever happens
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// `flareo outbox`
+#[derive(Debug, Subcommand)]
+pub enum Outbox {
+    /// What was written, the latest last
+    List {
+        /// Only what holds this text: an address, a subject, #NUMBER
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        holding: String,
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// One mail
+    Show {
+        /// Its number
+        id: i64,
+    },
 }
 
 /// `flareo review`
@@ -332,6 +373,11 @@ pub enum Policy {
 pub enum Base {
     /// What is in the cache, and what is approved
     List,
+    /// One base: its pins, who uses it, what the scanner finds in it
+    Show {
+        /// Which
+        reference: Reference,
+    },
     /// Put a base into the cache
     Import {
         /// The name that Dockerfiles use

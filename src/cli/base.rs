@@ -3,14 +3,24 @@
 use std::process::ExitCode;
 
 use super::arguments::Base;
+use super::doctor::text_of;
 use super::output::{Output, Role, size, time};
 use crate::model::Reference;
 use crate::pipeline::{Site, SiteError};
+use crate::tui::registers::bases;
 
 /// Lists or changes bases.
 pub fn run(site: &Site, base: &Base, output: &Output) -> Result<ExitCode, SiteError> {
     match base {
         Base::List => list(site, output)?,
+        Base::Show { reference } => {
+            let story = site.base_story(reference, true)?;
+            if output.json() {
+                output.document(&story)?;
+            } else {
+                output.say(&text_of(&bases::sheet(&story, site.clock().now())));
+            }
+        }
         Base::Import { reference, source } => {
             let base = site.import_base(reference, source)?;
             if output.json() {

@@ -9,6 +9,7 @@ mod audit;
 mod base;
 mod batch;
 mod build;
+mod cancel;
 mod console;
 mod demo;
 mod doctor;
@@ -20,6 +21,7 @@ mod interrupt;
 mod lint;
 mod module;
 mod network;
+mod outbox;
 mod output;
 mod policy;
 mod progress;
@@ -92,6 +94,7 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
             let page = clap_mangen::Man::new(Arguments::command());
             let mut text = Vec::new();
             page.render(&mut text).map_err(SiteError::host)?;
+            text.extend(crate::tui::action::roff().bytes());
             output.say(String::from_utf8_lossy(&text).trim_end());
             return Ok(ExitCode::SUCCESS);
         }
@@ -122,6 +125,9 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
         Command::Queue(queue) => queue::run(&site, queue, output),
         Command::Show(show) => examine::run(&site, show, output),
         Command::Review { id, verdict } => review::run(&site, *id, verdict, output),
+        Command::Cancel { id, reason } => cancel::cancel(&site, *id, reason, output),
+        Command::Retry { id } => cancel::retry(&site, *id, output),
+        Command::Outbox(outbox) => outbox::run(&site, outbox, output),
         Command::Base(base) => base::run(&site, base, output),
         Command::Module(module) => module::run(&site, module, output),
         Command::Exception(exception) => exception::run(&site, exception, output),
@@ -148,7 +154,9 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
             self_test: true,
             without_seccomp,
             output: signed,
+            ..
         } => self_test::run(&site, !without_seccomp, signed.as_deref(), output),
+        Command::Doctor { figures: true, .. } => doctor::figures(&site, output),
         Command::Doctor { .. } => doctor::run(&site, output),
         Command::Help { .. }
         | Command::Completions { .. }

@@ -90,9 +90,7 @@ impl Output {
     /// Writes a line, or several. A reader that went away is no error; see [`lost`](Self::lost) for others.
     pub fn say(&self, text: &str) {
         let mut out = io::stdout().lock();
-        if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush())
-            && error.kind() != io::ErrorKind::BrokenPipe
-        {
+        if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
             // The first one says it.
             let _ = self.lost.set(error);
         }
@@ -115,10 +113,16 @@ impl Output {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
+    /// Whether nothing can be written any more: whoever goes on for long should end.
+    pub fn is_gone(&self) -> bool {
+        self.lost.get().is_some()
+    }
+
     /// Why a part of the answer could not be written, if so: whoever keeps it must not take it for whole.
     pub fn lost(&self) -> Option<SiteError> {
         let error = self.lost.get()?;
-        Some(SiteError::host(format!("cannot write the answer: {error}")))
+        let read = error.kind() == io::ErrorKind::BrokenPipe;
+        (!read).then(|| SiteError::host(format!("cannot write the answer: {error}")))
     }
 
     /// Writes one JSON document.

@@ -12,12 +12,15 @@ use crate::store::{Queue, StoreError};
 /// How long a worker's word is good. Whoever finds a lapsed one takes the row: within 30 seconds, as the design asks.
 pub const LEASE: Duration = Duration::from_secs(20);
 const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether somebody wants the work to end.
+const ASK_EVERY: Duration = Duration::from_millis(500);
 
 /// Renews a lease from a thread of its own until it is dropped.
 pub struct Hold {
     done: Arc<(Mutex<bool>, Condvar)>,
     thread: Option<JoinHandle<()>>,
     stop: Cancel,
+    unwanted: Cancel,
 }
 
 impl Hold {
@@ -33,8 +36,9 @@ impl Hold {
         outer: &Cancel,
     ) -> std::io::Result<Self> {
         let done = Arc::new((Mutex::new(false), Condvar::new()));
-        let stop = Cancel::default();
+        let (stop, unwanted) = (Cancel::default(), Cancel::default());
         let renewer = {
+            let unwanted = unwanted.clone();
             let (queue, holder, done, stop, outer) = (
                 queue.clone(),
                 holder.clone(),
@@ -44,7 +48,7 @@ impl Hold {
             );
             move || {
                 let (flag, wake) = &*done;
-                let mut since_renewal = Duration::ZERO;
+                let (mut since_renewal, mut since_asked) = (Duration::ZERO, ASK_EVERY);
                 // Looked at often so that a signal stops the work at once; renewed seldom.
                 let step = Duration::from_millis(100);
                 let mut ended = flag.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,6 +60,14 @@ impl Hold {
                         stop.cancel();
                     }
                     since_renewal += step;
+                    since_asked += step;
+                    if !*ended && since_asked >= ASK_EVERY {
+                        since_asked = Duration::ZERO;
+                        if matches!(queue.cancelled(id), Ok(Some(_))) {
+                            unwanted.cancel();
+                            stop.cancel();
+                        }
+                    }
                     if !*ended && since_renewal >= RENEW_EVERY {
                         since_renewal = Duration::ZERO;
                         if let Err(StoreError::NotYours { .. }) =
@@ -74,7 +86,13 @@ impl Hold {
             done,
             thread: Some(thread),
             stop,
+            unwanted,
         })
+    }
+
+    /// Whether somebody has cancelled the build.
+    pub fn is_unwanted(&self) -> bool {
+        self.unwanted.is_cancelled()
     }
 
     /// Asked for when the work must stop.

@@ -12,6 +12,7 @@
 //! finds the row in the state where it was left, and goes on from there.
 
 mod bases;
+mod cancel;
 mod catalog;
 mod compare;
 mod consoles;

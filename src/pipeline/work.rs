@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cancel::cancelled;
 use super::holder::{self, Holder};
 use super::lease::{Hold, LEASE};
 use super::presence::{self, Presence};
@@ -128,6 +129,7 @@ impl Site {
         recorder.emit(Happening::State { state: row.state });
         while row.state.is_work() {
             let step = match row.state {
+                _ if hold.is_unwanted() => Err(Stop::Cancelled),
                 State::Approved => self.begin(&row),
                 State::Building => self.build_stage(&row, &recorder, hold.stop()),
                 State::Scanning => self.scan_stage(&row, &recorder, hold.stop()),
@@ -135,20 +137,25 @@ impl Site {
             };
             let (step, spoiled) = match step {
                 Ok(step) => (step, None),
-                Err(Stop::Failed(failure)) => (failing(&row, failure), None),
+                Err(Stop::Failed(failure)) => (failing(&row, &Actor::worker(), failure), None),
                 Err(Stop::Host(error)) if row.attempts >= ATTEMPTS => {
                     let failure =
                         Failure::new(format!("{error} (given up after {ATTEMPTS} attempts)"));
-                    (
-                        failing(&row, failure.help(error.failure.help.clone())),
-                        Some(error),
-                    )
+                    let failure = failure.help(error.failure.help.clone());
+                    (failing(&row, &Actor::worker(), failure), Some(error))
                 }
                 Err(Stop::Host(error) | Stop::Lacking(error)) => {
                     return self.give_back(&row, holder, error);
                 }
                 Err(Stop::Cancelled) if cancel.is_cancelled() => {
                     return self.give_back(&row, holder, SiteError::interrupted());
+                }
+                Err(Stop::Cancelled) if hold.is_unwanted() => {
+                    // Whoever asked is on record; a record that can't be read is tried again by the next worker.
+                    let Some((by, reason)) = self.queue().cancelled(row.id)? else {
+                        return Ok(None);
+                    };
+                    (failing(&row, &by, cancelled(&by, &reason)), None)
                 }
                 // Not asked for from outside: another worker has the row, and this one has nothing more to say.
                 Err(Stop::Cancelled) => return Ok(None),
@@ -197,9 +204,10 @@ impl Site {
     }
 }
 
-fn failing(row: &Submission, failure: Failure) -> Transition {
+/// The step by which a row fails, with the mail that says why.
+pub(super) fn failing(row: &Submission, by: &Actor, failure: Failure) -> Transition {
     let mail = notify::failed(row, &failure);
-    let step = Transition::new(row, &Actor::worker(), Move::Fail(failure));
+    let step = Transition::new(row, by, Move::Fail(failure));
     match mail {
         Some(mail) => step.mail(mail),
         None => step,

@@ -9,6 +9,7 @@ mod approved;
 mod attempts;
 mod audit;
 mod bases;
+mod cancellations;
 mod changes;
 mod claims;
 mod columns;

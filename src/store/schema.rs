@@ -16,6 +16,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/03-network.sql")),
     M::up(include_str!("migrations/04-comments.sql")),
     M::up(include_str!("migrations/05-voids.sql")),
+    M::up(include_str!("migrations/06-cancellations.sql")),
 ];
 
 /// The schema that this program knows.

@@ -139,6 +139,8 @@ actions! {
     Suggest     "write.suggest"   ["tab"], &[Deciding], "words", "the next words that fit: the page's own, the policy's, those of a precedent";
     Grant       "write.grant"     ["ctrl-g"], &[Deciding], "grant", "grant what the submission asks for, to it alone, or not";
     Follow      "build.follow"    ["f"], &[Build], "follow", "stay at the end of the log, or stop";
+    StopBuild   "build.cancel"    ["x"], &[Build], "cancel", "end this build";
+    Retry       "build.retry"     ["r"], &[Build], "retry", "submit once more what has failed, as it is";
     Fold        "fold"            ["space"], &[Review], "unfold", "unfold or fold the chosen finding, or the lines of which nothing is said";
     NextPane    "pane.next"       ["tab"], PANES, "pane", "next pane, scope of the queue, topic of the help";
     PreviousPane "pane.previous"  ["backtab"], PANES, "", "previous pane";
@@ -195,7 +197,7 @@ impl Action {
 
 /// The table as Markdown: what the manual shows.
 pub fn markdown() -> String {
-    let mut text = String::from("| keys | what they do | where |\n|---|---|---|\n");
+    let mut text = String::from("| keys | what they do | where | name |\n|---|---|---|---|\n");
     for line in TABLE {
         let keys: Vec<String> = line.keys.iter().map(|key| format!("`{key}`")).collect();
         let everywhere = SCREENS.iter().all(|screen| line.contexts.contains(screen));
@@ -209,7 +211,35 @@ pub fn markdown() -> String {
         } else {
             places.join(", ").to_lowercase()
         };
-        text += &format!("| {} | {} | {places} |\n", keys.join(" "), line.help);
+        text += &format!(
+            "| {} | {} | {places} | `{}` |\n",
+            keys.join(" "),
+            line.help,
+            line.name
+        );
+    }
+    text
+}
+
+/// The table as a section of the man page.
+pub fn roff() -> String {
+    let plain = |text: &str| text.replace('\\', "\\e").replace('-', "\\-");
+    let mut text = String::from(
+        ".SH KEYS OF THE CONSOLE\nAny of them can be changed in console.toml by its name.\n",
+    );
+    for line in TABLE {
+        let keys = plain(&line.keys.join(", "));
+        let places: Vec<&str> = line
+            .contexts
+            .iter()
+            .map(|context| context.title())
+            .collect();
+        text += &format!(
+            ".TP\n\\fB{keys}\\fR (\\fI{}\\fR)\n{}: {}\n",
+            plain(line.name),
+            plain(line.help),
+            plain(&places.join(", ").to_lowercase())
+        );
     }
     text
 }
@@ -229,7 +259,7 @@ mod tests {
     #[test]
     fn the_manual_has_every_key() {
         let manual = markdown();
-        assert!(manual.contains("| `j` `down` | down | everywhere |"));
+        assert!(manual.contains("| `j` `down` | down | everywhere | `down` |"));
         assert_eq!(manual.lines().count(), TABLE.len() + 2);
     }
 

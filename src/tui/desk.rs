@@ -77,6 +77,18 @@ pub trait Desk: Send + Sync {
     /// A text for people.
     fn comment(&self, id: SubmissionId, line: u32, text: &str) -> Result<String, String>;
 
+    /// Ends the build of a submission, and gives a sentence about what happened.
+    ///
+    /// # Errors
+    /// A text for people.
+    fn stop_build(&self, id: SubmissionId) -> Result<String, String>;
+
+    /// Submits once more what has failed, and gives a sentence about what happened.
+    ///
+    /// # Errors
+    /// A text for people.
+    fn retry(&self, id: SubmissionId) -> Result<String, String>;
+
     /// Decides as `ruling` says and gives a sentence about what happened.
     ///
     /// # Errors

@@ -116,6 +116,10 @@ pub enum Request {
         /// What.
         text: String,
     },
+    /// End a build.
+    StopBuild(SubmissionId),
+    /// Submit once more what has failed.
+    Retry(SubmissionId),
     /// Decide.
     Decide(Ruling),
     /// What does its spool say?
@@ -240,6 +244,8 @@ pub fn ask(desk: &dyn Desk, request: Request) -> Reply {
             look,
         },
         Request::Claim { id, steal } => Answer::Said(desk.claim(id, steal)),
+        Request::StopBuild(id) => Answer::Said(desk.stop_build(id)),
+        Request::Retry(id) => Answer::Said(desk.retry(id)),
         Request::Comment { id, line, text } => Answer::Said(desk.comment(id, line, &text)),
         Request::Decide(ruling) => Answer::Decided {
             id: ruling.id,

@@ -321,6 +321,22 @@ impl Desk for SiteDesk {
         })
     }
 
+    fn stop_build(&self, id: SubmissionId) -> Result<String, String> {
+        let row = self.site.cancel_build(id, "").map_err(words)?;
+        Ok(match row.state {
+            State::Failed => format!("#{id} is taken out of the line"),
+            _ => format!("the worker that has #{id} is told to end"),
+        })
+    }
+
+    fn retry(&self, id: SubmissionId) -> Result<String, String> {
+        let row = self.site.retry(id).map_err(words)?;
+        Ok(format!(
+            "#{} is #{id} once more, and waits for a reviewer",
+            row.id
+        ))
+    }
+
     fn register(
         &self,
         register: Register,

@@ -7,7 +7,7 @@ use crate::tui::action::Action;
 use crate::tui::message::{Effect, Event, ExitReason, Request};
 use crate::tui::screens::help::Help;
 use crate::tui::screens::palette::{Offer, Palette};
-use crate::tui::screens::popup::{Popup, Yes};
+use crate::tui::screens::popup::{Confirm, Popup, Yes};
 use crate::tui::screens::{Out, ScreenId};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::prompt::Prompt;
@@ -32,6 +32,12 @@ impl App {
             Action::PaletteUp | Action::PaletteDown => {
                 if let Some(Popup::Palette(palette)) = self.popups.last_mut() {
                     palette.step(action == Action::PaletteDown);
+                }
+            }
+            Action::StopBuild if self.shown().offers(action) => self.ask_to_stop(),
+            Action::Retry if self.shown().offers(action) => {
+                if let Some(id) = self.build.id() {
+                    out.effects.push(Effect::Ask(Request::Retry(id)));
                 }
             }
             Action::Mouse => self.take_mouse(!self.mouse, out),
@@ -197,6 +203,10 @@ impl App {
         if let Some(Popup::Confirm(confirm)) = self.popups.pop() {
             let ruling = match confirm.yes {
                 Yes::Decide(ruling) => ruling,
+                Yes::StopBuild(id) => {
+                    out.effects.push(Effect::Ask(Request::StopBuild(id)));
+                    return;
+                }
                 Yes::Steal(id) => {
                     out.effects
                         .push(Effect::Ask(Request::Claim { id, steal: true }));
@@ -215,6 +225,17 @@ impl App {
         let screen = self.shown();
         let palette = Palette::over(context, &|action| screen.offers(action));
         self.popups.push(Popup::Palette(Box::new(palette)));
+    }
+
+    fn ask_to_stop(&mut self) {
+        if let Some(id) = self.build.id() {
+            self.popups.push(Popup::Confirm(Box::new(Confirm {
+                question: format!("End the build of #{id}?"),
+                consequence: "It fails, and its submitter is told who ended it.".into(),
+                words: self.build.slug().to_owned(),
+                yes: Yes::StopBuild(id),
+            })));
+        }
     }
 
     fn take_mouse(&mut self, ours: bool, out: &mut Out) {

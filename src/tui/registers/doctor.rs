@@ -27,8 +27,8 @@ pub(super) const COLUMNS: &[Column] = &[
     },
 ];
 
-/// The words of the charts, which stand before the checks.
-const CHARTS: [(&str, &str); 5] = [
+/// The charts by name, and what each shows.
+pub const CHARTS: [(&str, &str); 5] = [
     ("queue", "how many submissions were open, day by day"),
     ("wait", "how long a decision took, day by day"),
     ("builds", "how long builds took, by slug"),

@@ -45,6 +45,8 @@ pub enum Yes {
     Decide(Ruling),
     /// Takes a claim over.
     Steal(SubmissionId),
+    /// Ends a build.
+    StopBuild(SubmissionId),
 }
 
 /// A text with a heading.

@@ -365,6 +365,16 @@ impl Desk for Sample {
         })
     }
 
+    fn stop_build(&self, id: SubmissionId) -> Result<String, String> {
+        self.ok()?;
+        Ok(format!("the worker that has #{id} is told to end"))
+    }
+
+    fn retry(&self, id: SubmissionId) -> Result<String, String> {
+        self.ok()?;
+        Ok(format!("#99 is #{id} once more, and waits for a reviewer"))
+    }
+
     fn register(
         &self,
         register: Register,

@@ -64,6 +64,8 @@ impl Desk for Fragile {
     fn modules(&self, t: &str, o: u64, l: usize) -> Result<ModulePage, String> { self.0.modules(t, o, l) }
     fn module(&self, id: SubmissionId) -> Result<ModuleDetail, String> { self.0.module(id) }
     fn register(&self, r: Register, t: &str, o: u64, l: usize) -> Result<RegisterPage, String> { self.0.register(r, t, o, l) }
+    fn stop_build(&self, id: SubmissionId) -> Result<String, String> { self.0.stop_build(id) }
+    fn retry(&self, id: SubmissionId) -> Result<String, String> { self.0.retry(id) }
     fn entry(&self, r: Register, k: &str) -> Result<Sheet, String> { self.0.entry(r, k) }
 }
 

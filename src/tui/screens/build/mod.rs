@@ -104,6 +104,11 @@ impl Build {
         self.seen > 0
     }
 
+    /// The slug, as far as it is known.
+    pub fn slug(&self) -> &str {
+        &self.slug
+    }
+
     /// Turns to the build of another submission.
     pub fn open(&mut self, id: SubmissionId, slug: Option<&str>) {
         if self.id != Some(id) {
@@ -411,6 +416,8 @@ impl Screen for Build {
         match action {
             Action::Jump => self.pane == Pane::Steps,
             Action::Copy => matches!(self.progress.ending, Some(Ending::Good(Some(_)))),
+            Action::StopBuild => self.live,
+            Action::Retry => matches!(self.progress.ending, Some(Ending::Bad(..))),
             Action::Follow => !self.complete && self.seen > 0,
             Action::Search | Action::NextPane => self.seen > 0,
             _ => true,
