@@ -6,9 +6,9 @@ use crate::model::event::{Cancel, Happening};
 use crate::model::forecast::{Expected, Forecast, Origin};
 use crate::model::scan::{ScanReport, Scanner as ScannedBy, Vulnerability};
 use crate::model::view::BasePin;
-use crate::model::{Digest, Slug, Submission, SubmissionId};
+use crate::model::{Digest, Slug, Submission, SubmissionId, Timestamp};
 use crate::review;
-use crate::scan::database::Database;
+use crate::scan::database::{self, Database};
 use crate::scan::{self, ScanError};
 
 impl Site {
@@ -65,6 +65,14 @@ impl Site {
             packages: packages as u64,
             gaps,
         })
+    }
+
+    /// Of when the vulnerability database is, and whether that is too old for the policy; none if there is none.
+    pub fn database_date(&self) -> Option<(Timestamp, bool)> {
+        let at = database::date_in(&self.paths().vulnerabilities()).ok()?;
+        let age = self.clock().now().duration_since(at).as_hours();
+        let most = self.policy().scan.database_max_age_hours;
+        Some((at, u64::try_from(age).is_ok_and(|age| age >= most)))
     }
 
     /// The base that the final stage stands on in the end, where it is pinned.

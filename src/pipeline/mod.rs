@@ -11,6 +11,7 @@
 //! approved to its end. Each step is one transaction of the store, so that a worker may die anywhere: the next one
 //! finds the row in the state where it was left, and goes on from there.
 
+mod aftermath;
 mod bases;
 mod cancel;
 mod catalog;
@@ -39,6 +40,7 @@ mod site;
 mod stages;
 mod work;
 
+pub use aftermath::{ModuleFindings, ModuleLayer};
 pub use bases::{BaseRow, BaseStory};
 pub use catalog::Target;
 pub use decide::Seen;

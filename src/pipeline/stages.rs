@@ -323,7 +323,7 @@ impl Site {
     }
 
     /// The report that the scan left.
-    fn scan_report(&self, row: &Submission) -> Result<ScanReport, Stop> {
+    pub(super) fn scan_report(&self, row: &Submission) -> Result<ScanReport, Stop> {
         let evidence = self
             .queue()
             .evidence(row.id)?

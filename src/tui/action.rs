@@ -139,6 +139,10 @@ actions! {
     Suggest     "write.suggest"   ["tab"], &[Deciding], "words", "the next words that fit: the page's own, the policy's, those of a precedent";
     Grant       "write.grant"     ["ctrl-g"], &[Deciding], "grant", "grant what the submission asks for, to it alone, or not";
     Follow      "build.follow"    ["f"], &[Build], "follow", "stay at the end of the log, or stop";
+    Packages    "module.packages" ["b"], &[Catalog], "packages", "the bill of materials of this module";
+    Provenance  "module.provenance" ["p"], &[Catalog], "provenance", "how this module was made, and of what";
+    Layers      "module.layers"   ["e"], &[Catalog], "layers", "the layers of this module, and which instruction made each";
+    Findings    "module.findings" ["s"], &[Catalog], "scan", "what the scanner says of this module today, and what of it is new";
     StopBuild   "build.cancel"    ["x"], &[Build], "cancel", "end this build";
     Retry       "build.retry"     ["r"], &[Build], "retry", "submit once more what has failed, as it is";
     Fold        "fold"            ["space"], &[Review], "unfold", "unfold or fold the chosen finding, or the lines of which nothing is said";

@@ -143,6 +143,38 @@ pub enum Look {
     Build,
     /// What the scan will find.
     Forecast,
+    /// The packages of a module.
+    Packages,
+    /// How a module was made.
+    Provenance,
+    /// The layers of a module.
+    Layers,
+    /// What the scanner says of a module today.
+    Findings,
+}
+
+impl Look {
+    /// Whether it is about what was published, not about what is reviewed.
+    pub const fn is_of_a_module(&self) -> bool {
+        matches!(
+            self,
+            Self::Packages | Self::Provenance | Self::Layers | Self::Findings
+        )
+    }
+
+    /// The word for it, while it is on its way.
+    pub fn word(&self) -> String {
+        match self {
+            Self::Files => "Files".into(),
+            Self::File(path) => sanitise(path).into_owned(),
+            Self::Build => "Build".into(),
+            Self::Forecast => "Forecast".into(),
+            Self::Packages => "Bill of materials".into(),
+            Self::Provenance => "Provenance".into(),
+            Self::Layers => "Layers".into(),
+            Self::Findings => "Findings".into(),
+        }
+    }
 }
 
 /// Rows under a title.
@@ -262,6 +294,8 @@ pub struct Standing {
     pub counts: Vec<(State, u64)>,
     /// Workers that have shown a sign of life lately.
     pub workers: u32,
+    /// Of when the vulnerability database is, and whether that is too old for the policy; none if there is none.
+    pub database: Option<(Timestamp, bool)>,
 }
 
 impl Standing {

@@ -8,6 +8,7 @@ use super::desk::{
     Desk, EventPage, Left, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
     Standing,
 };
+use super::module_sheets;
 use super::registers::{Register, RegisterPage, audit, bases, doctor, outbox};
 use super::sheets;
 use crate::logs::{SpoolReader, latest_attempt, spool_path};
@@ -97,6 +98,31 @@ impl SiteDesk {
         Ok(Some(spool))
     }
 
+    /// What is said in a signed document is shown once the signature was verified, and not before.
+    fn look_at_module(&self, id: SubmissionId, look: &Look) -> Result<Sheet, String> {
+        let site = &self.site;
+        let module = site.queue().module_of(id).map_err(text)?;
+        let module = module.ok_or_else(|| format!("submission {id} is not in the catalog"))?;
+        let verified = || {
+            let target = Target::Image(module.digest);
+            let verified = site.verify(&target, None).map_err(words)?;
+            let first = verified.into_iter().next();
+            first.ok_or_else(|| "nothing is kept beside it".to_owned())
+        };
+        match look {
+            Look::Packages => Ok(module_sheets::packages(&verified()?.sbom)),
+            Look::Provenance => Ok(module_sheets::provenance(&verified()?.provenance)),
+            Look::Layers => site
+                .module_layers(&module)
+                .map(|layers| module_sheets::layers(&layers))
+                .map_err(words),
+            _ => site
+                .module_findings(&module)
+                .map(|findings| module_sheets::findings(&findings))
+                .map_err(words),
+        }
+    }
+
     fn chain(&self) -> Result<Chain, String> {
         let count = held(&self.news).count;
         let mut known = held(&self.chain);
@@ -172,6 +198,7 @@ impl Desk for SiteDesk {
                 .map(|state| (state, counts.of(state)))
                 .collect(),
             workers: self.site.workers(),
+            database: self.site.database_date(),
         })
     }
 
@@ -224,6 +251,9 @@ impl Desk for SiteDesk {
                 .site
                 .forecast(id)
                 .map(|forecast| sheets::forecast(&forecast)),
+            Look::Packages | Look::Provenance | Look::Layers | Look::Findings => {
+                return self.look_at_module(id, look);
+            }
         }
         .map_err(words)
     }

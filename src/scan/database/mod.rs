@@ -113,6 +113,39 @@ struct Metadata {
     updated_at: Timestamp,
 }
 
+/// Of when the database in `cache` is: reads no more than the small file beside it.
+///
+/// # Errors
+/// If there is none, or that file is damaged.
+pub fn date_in(cache: &Path) -> Result<Timestamp, DatabaseError> {
+    Ok(metadata(&cache.join("db"))?.updated_at)
+}
+
+fn metadata(folder: &Path) -> Result<Metadata, DatabaseError> {
+    let path = folder.join(METADATA_FILE);
+    let mut bytes = Vec::new();
+    let read = File::open(&path).and_then(|file| file.take(METADATA_LIMIT).read_to_end(&mut bytes));
+    read.map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => DatabaseError::Missing {
+            folder: folder.to_owned(),
+        },
+        _ => DatabaseError::Io {
+            path: path.clone(),
+            source,
+        },
+    })?;
+    let damaged = |why: String| DatabaseError::Damaged {
+        path: path.clone(),
+        why,
+    };
+    let metadata: Metadata = serde_json::from_slice(&bytes).map_err(|e| damaged(e.to_string()))?;
+    if metadata.version != SCHEMA {
+        let why = format!("its schema is version {}, not {SCHEMA}", metadata.version);
+        return Err(damaged(why));
+    }
+    Ok(metadata)
+}
+
 impl Database {
     /// Opens the database in `cache`, Trivy's cache folder, and reads it once for its digest.
     ///
@@ -129,21 +162,11 @@ impl Database {
             }
         };
         let file = File::open(&path).map_err(io(&path))?;
-        let metadata_path = folder.join(METADATA_FILE);
-        let mut metadata = Vec::new();
-        File::open(&metadata_path)
-            .and_then(|file| file.take(METADATA_LIMIT).read_to_end(&mut metadata))
-            .map_err(io(&metadata_path))?;
+        let metadata = metadata(&folder)?;
         let damaged = |path: &Path, why: String| DatabaseError::Damaged {
             path: path.to_owned(),
             why,
         };
-        let metadata: Metadata = serde_json::from_slice(&metadata)
-            .map_err(|e| damaged(&metadata_path, e.to_string()))?;
-        if metadata.version != SCHEMA {
-            let why = format!("its schema is version {}, not {SCHEMA}", metadata.version);
-            return Err(damaged(&metadata_path, why));
-        }
         let digest = digest(&file).map_err(io(&path))?;
         let bolt = Bolt::open(file).map_err(|e| damaged(&path, e.to_string()))?;
         let database = Self {

@@ -44,7 +44,7 @@ impl App {
             Action::ShowReview => out.go = Some((ScreenId::Review, self.subject())),
             Action::ShowBuild => out.go = Some((ScreenId::Build, self.subject())),
             Action::Help => self.help = Some(Help::over(self.screen, &self.keys)),
-            Action::Open => match self.door() {
+            Action::Open => match self.door().filter(|_| self.shown().offers(action)) {
                 Some(door) => out.go = Some(door),
                 None => self.shown_mut().act(action, scene, out),
             },
@@ -119,7 +119,7 @@ impl App {
     }
 
     fn go_back(&mut self, out: &mut Out) {
-        if self.popups.pop().is_some() || self.help.take().is_some() {
+        if self.popups.pop().is_some() || self.help.take().is_some() || self.shown_mut().close() {
             return;
         }
         if self.screen == ScreenId::Queue {

@@ -44,6 +44,9 @@ impl App {
                 verdict,
                 result,
             } => self.decided(id, verdict, result, out),
+            Answer::Looked { id, look, result } if look.is_of_a_module() => {
+                self.catalog.looked(id, &look, result);
+            }
             Answer::Looked { id, look, result } => self.review.looked(id, &look, result),
             Answer::Said(Ok(text)) => {
                 self.note = Some(Note {

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use super::{App, SMALLEST};
 use crate::model::State;
 use crate::tui::action::{Action, Context, Declared, TABLE};
+use crate::tui::figures::age;
 use crate::tui::ink::{Ink, after, below, columns, inset, left_of, right_of, span, top_of};
 use crate::tui::screens::ScreenId;
 use crate::tui::theme::Role;
@@ -116,7 +117,7 @@ impl App {
             1 => (format!("{} 1 worker alive", glyphs.good), Role::Dim),
             n => (format!("{} {n} workers alive", glyphs.good), Role::Dim),
         };
-        let used = ink.right(area, 0, &[span(workers, role)]);
+        let workers = span(workers, role);
         let parts: Vec<String> = [
             State::Pending,
             State::Approved,
@@ -130,6 +131,23 @@ impl App {
         .map(|(state, n)| format!("{n} {state}"))
         .collect();
         let text = parts.join(&format!(" {} ", glyphs.dot));
+        let database = match standing.database {
+            Some((at, false)) => span(
+                format!("scans by data {} old", age(self.now, at)),
+                Role::Dim,
+            ),
+            Some((at, true)) => {
+                let text = format!("{} scans by data {} old", glyphs.warn, age(self.now, at));
+                span(text, Role::Warn)
+            }
+            None => span(format!("{} no scan data", glyphs.warn), Role::Warn),
+        };
+        // It gives way first, for the doctor tells it too.
+        let wide = columns(&text) + columns(&database.text) + columns(&workers.text) + 5;
+        let used = match wide < usize::from(area.width) {
+            true => ink.right(area, 0, &[database, span("  ", Role::Dim), workers]),
+            false => ink.right(area, 0, &[workers]),
+        };
         ink.put(
             left_of(area, area.width.saturating_sub(used + 1)),
             0,

@@ -7,12 +7,13 @@ use crate::model::SubmissionId;
 use crate::model::reproduction::Reproduction;
 use crate::model::view::ModuleRow;
 use crate::tui::action::Action;
-use crate::tui::desk::{Chosen, ModuleDetail, ModulePage};
+use crate::tui::desk::{Chosen, Look, ModuleDetail, ModulePage, Sheet};
 use crate::tui::figures::{age, bytes, count, date, state_glyph, state_role};
 use crate::tui::ink::{Ink, below, inset, left_of, right_of, span, top_of, wrap};
 use crate::tui::message::{Effect, Request};
 use crate::tui::theme::Role;
 use crate::tui::widgets::cursor::Cursor;
+use crate::tui::widgets::sheet::SheetView;
 use crate::tui::widgets::window::Window;
 
 /// Rows of the detail below the list.
@@ -27,6 +28,8 @@ pub struct Catalog {
     chosen: Option<SubmissionId>,
     detail: Option<(SubmissionId, Result<Box<ModuleDetail>, String>)>,
     asked: Option<SubmissionId>,
+    /// What lies over the list for a while.
+    over: Option<(SubmissionId, Look, SheetView)>,
 }
 
 struct Layout {
@@ -77,6 +80,15 @@ impl Catalog {
         }
     }
 
+    /// Takes what was looked into.
+    pub fn looked(&mut self, id: SubmissionId, look: &Look, result: Result<Sheet, String>) {
+        if let Some((of, wanted, sheet)) = &mut self.over
+            && (*of, &*wanted) == (id, look)
+        {
+            sheet.answered(result);
+        }
+    }
+
     /// Takes what is known of one module.
     pub fn detailed(&mut self, id: SubmissionId, result: Result<Box<ModuleDetail>, String>) {
         self.detail = Some((id, result));
@@ -85,6 +97,27 @@ impl Catalog {
 
 impl Screen for Catalog {
     fn act(&mut self, action: Action, scene: Scene, out: &mut Out) {
+        let look = match action {
+            Action::Packages => Some(Look::Packages),
+            Action::Provenance => Some(Look::Provenance),
+            Action::Layers => Some(Look::Layers),
+            Action::Findings => Some(Look::Findings),
+            _ => None,
+        };
+        if let (Some(look), Some(id)) = (look, self.row().map(|row| row.submission)) {
+            self.over = Some((id, look.clone(), SheetView::default()));
+            out.effects.push(Effect::Ask(Request::Look(id, look)));
+            return;
+        }
+        if let Some((.., sheet)) = &mut self.over {
+            match action {
+                Action::Cancel => self.over = None,
+                _ => {
+                    sheet.moved(action);
+                }
+            }
+            return;
+        }
         let height = layout(scene.body).list.height.into();
         if self.cursor.moved(action, self.rows.length(), height) {
             self.chosen = self.row().map(|row| row.submission);
@@ -102,6 +135,9 @@ impl Screen for Catalog {
     }
 
     fn settle(&mut self, scene: Scene, out: &mut Out) {
+        if let Some((.., sheet)) = &mut self.over {
+            sheet.settle(scene.body.height.saturating_sub(1));
+        }
         let parts = layout(scene.body);
         let height = parts.list.height.into();
         if self.rows.total().is_some() {
@@ -120,6 +156,10 @@ impl Screen for Catalog {
                 out.effects.push(Effect::Ask(Request::Module(id)));
             }
         }
+    }
+
+    fn close(&mut self) -> bool {
+        self.over.take().is_some()
     }
 
     fn outdate(&mut self) {
@@ -149,6 +189,9 @@ impl Screen for Catalog {
     }
 
     fn click(&mut self, column: u16, line: u16, scene: Scene) -> bool {
+        if let Some((.., sheet)) = &mut self.over {
+            return sheet.choose(usize::from(line.saturating_sub(scene.body.y + 1)));
+        }
         let area = layout(scene.body).list;
         let there = self.cursor.click(area, column, line, self.rows.length());
         if there {
@@ -159,12 +202,31 @@ impl Screen for Catalog {
 
     fn offers(&self, action: Action) -> bool {
         match action {
-            Action::Open | Action::Copy => self.row().is_some(),
+            Action::Open => self.row().is_some() && self.over.is_none(),
+            Action::Packages
+            | Action::Provenance
+            | Action::Layers
+            | Action::Findings
+            | Action::Copy => self.row().is_some(),
+            Action::Filter => self.over.is_none(),
             _ => true,
         }
     }
 
     fn draw(&self, ink: &mut Ink<'_>, scene: Scene) {
+        if let Some((_, look, sheet)) = &self.over {
+            let title = sheet
+                .sheet()
+                .map_or_else(|| look.word(), |sheet| sheet.title.clone());
+            let slug = self.row().map_or("", |row| row.slug.as_str());
+            let title = [
+                span(format!("{slug}  "), Role::Strong),
+                span(title, Role::Dim),
+            ];
+            ink.rule(scene.body, 0, &title);
+            sheet.draw(ink, below(scene.body, 1), true);
+            return;
+        }
         let parts = layout(scene.body);
         match (self.rows.total(), self.rows.error()) {
             (None, Some(error)) => placard(

@@ -155,6 +155,11 @@ pub trait Screen {
     /// Whether `action` would do anything now; the footer shows no others.
     fn offers(&self, action: Action) -> bool;
 
+    /// Closes what lies over it, if anything does; whether it did.
+    fn close(&mut self) -> bool {
+        false
+    }
+
     /// Asks for everything again.
     fn outdate(&mut self);
 

@@ -7,7 +7,7 @@ use super::rows::*;
 use crate::model::audit::AuditEntry;
 use crate::model::view::{Check, ModuleRow, QueueRow, ReviewPage};
 use crate::model::{Actor, Digest, Event, Slug, State, SubmissionId, Timestamp};
-use crate::pipeline::BaseStory;
+use crate::pipeline::{BaseStory, ModuleFindings};
 use crate::store::Mail;
 use crate::tui::desk::{
     Desk, EventPage, Left, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
@@ -215,7 +215,11 @@ impl Desk for Sample {
                 )
             })
             .collect();
-        Ok(Standing { counts, workers: 1 })
+        Ok(Standing {
+            counts,
+            workers: 1,
+            database: Some((ago(3 * 1440), false)),
+        })
     }
 
     fn queue(&self, filter: &QueueFilter, offset: u64, limit: usize) -> Result<QueuePage, String> {
@@ -294,6 +298,22 @@ impl Desk for Sample {
                     entry("  > 0 <- node:20-slim", Role::Text, None),
                 ],
             },
+            Look::Packages => crate::tui::module_sheets::packages(&serde_json::json!({
+                "components": [
+                    { "type": "operating-system", "name": "debian", "version": "12.5" },
+                    { "type": "library", "name": "openssl", "version": "3.0.15-1" },
+                    { "type": "library", "name": "left\u{1b}[2Jpad", "version": "1.3.0" },
+                ]
+            })),
+            Look::Provenance => crate::tui::module_sheets::provenance(&serde_json::json!({
+                "buildDefinition": { "buildType": "https://example.org/build/v1" },
+                "runDetails": { "builder": { "id": "https://example.org/builder" } },
+            })),
+            Look::Layers => crate::tui::module_sheets::layers(&layers()),
+            Look::Findings => crate::tui::module_sheets::findings(&ModuleFindings {
+                new: vec![vulnerability("CVE-2026-1111")],
+                known: vec![vulnerability("CVE-2025-9999")],
+            }),
             Look::Forecast => return Err("there is no vulnerability database".into()),
         })
     }

@@ -53,6 +53,18 @@ fn the_build() {
 #[test]
 fn the_catalog() {
     at_all_sizes("catalog", Sample::many, "4");
+    for (name, key) in [
+        ("packages", "b"),
+        ("provenance", "p"),
+        ("layers", "e"),
+        ("findings", "s"),
+    ] {
+        let mut session = open(Sample::many(), 80, 24);
+        session.press(&format!("4 {key}")).unwrap();
+        keep(&format!("catalog-{name}"), &session);
+        session.press("q").unwrap();
+        assert!(session.frame().text.contains("SIGNATURE"));
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::model::view::{BasePin, Check, CheckStatus, Previous, QueueRow, Review
 use crate::model::{
     Actor, Digest, Event, Finding, Severity, Slug, State, Submission, SubmissionId, Timestamp,
 };
-use crate::pipeline::{BaseRow, BaseStory};
+use crate::pipeline::{BaseRow, BaseStory, ModuleLayer};
 use crate::store::{Mail, NewMail};
 use crate::tui::desk::ModuleDetail;
 
@@ -466,7 +466,7 @@ pub fn bases() -> Vec<BaseStory> {
     .collect()
 }
 
-fn vulnerability(id: &str) -> Vulnerability {
+pub fn vulnerability(id: &str) -> Vulnerability {
     Vulnerability {
         id: id.into(),
         severity: VulnerabilitySeverity::High,
@@ -584,4 +584,17 @@ pub fn figures() -> Figures {
         ],
         modules: vec![("gateway".into(), 61 << 20), ("images".into(), 33 << 20)],
     }
+}
+
+/// A large layer of a base and two small ones.
+pub fn layers() -> Vec<ModuleLayer> {
+    let layer = |made_by: &str, bytes| ModuleLayer {
+        made_by: made_by.into(),
+        bytes,
+    };
+    vec![
+        layer("/bin/sh -c #(nop) ADD file:rootfs in /", 27 << 20),
+        layer("RUN npm ci --offline", 9 << 20),
+        layer("COPY --from=build /app /app", 310 << 10),
+    ]
 }

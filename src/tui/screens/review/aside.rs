@@ -49,12 +49,9 @@ impl Aside {
 
     /// The words for the tab.
     pub(super) fn title(&self) -> String {
-        match (self.view.sheet(), &self.look) {
-            (Some(sheet), _) => sheet.title.clone(),
-            (None, Look::Files) => "Files".into(),
-            (None, Look::Build) => "Build".into(),
-            (None, Look::File(path)) => crate::logs::sanitise(path).into_owned(),
-            (None, Look::Forecast) => "Forecast".into(),
+        match self.view.sheet() {
+            Some(sheet) => sheet.title.clone(),
+            None => self.look.word(),
         }
     }
 

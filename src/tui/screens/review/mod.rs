@@ -428,6 +428,10 @@ impl Screen for Review {
             .settle(self.facts.len(), parts.facts.height.into());
     }
 
+    fn close(&mut self) -> bool {
+        self.asides.pop().is_some()
+    }
+
     fn outdate(&mut self) {
         self.asked = false;
     }
