@@ -1,34 +1,38 @@
-//! The reading end of a spool: any stretch of it, or its growing end, without ever holding the whole.
+//! The reading end of a spool: its growing end, its last page, or any stretch of it, without ever holding the whole.
 //!
-//! Lines are found by a sparse index, the byte offset of every 64th line, that grows as far as has been read. It must
-//! not know who writes, nor what the events mean.
+//! A place in a spool is the offset of a line's first byte. So there is nothing to count and no index to keep: the end of
+//! a spool of gigabytes is as near as its beginning. It must not know who writes, nor what the events mean.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use memchr::{memchr, memchr_iter, memrchr};
+
 use super::SpoolError;
 use crate::model::Event;
 
-/// Lines between two entries of the index.
-const STRIDE: u64 = 64;
-
-/// Read at once, in bytes.
+/// Read at once for a page, in bytes.
 const CHUNK: usize = 64 * 1024;
+
+/// Read at once where much is walked through, in bytes.
+const STRETCH: usize = 1 << 20;
 
 /// The longest line that is taken for an event: a text of the longest kind with every byte escaped, and room.
 const LONGEST: usize = 6 * super::spool::LONGEST_TEXT + 4096;
 
-/// A page ends once it has read so much, in bytes.
+/// A page ends once it has so much, in bytes.
 const PAGE: usize = 1 << 20;
 
 /// A stretch of a spool.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Page {
-    /// The events, each with the number of its line, from 0.
+    /// The events, each with its place.
     pub events: Vec<(u64, Event)>,
-    /// The line after the last one that was read: where the next page begins.
+    /// The place where the page begins.
+    pub begin: u64,
+    /// The place after its last line: where the next page begins.
     pub next: u64,
     /// Whether the spool had no more whole lines.
     pub end: bool,
@@ -39,12 +43,6 @@ pub struct Page {
 pub struct SpoolReader {
     path: PathBuf,
     file: Option<File>,
-    /// The offset of each line whose number is a multiple of `STRIDE`, as far as lines are known.
-    index: Vec<u64>,
-    /// Whole lines known.
-    lines: u64,
-    /// Bytes of the whole lines known: where line `lines` begins.
-    known: u64,
 }
 
 impl SpoolReader {
@@ -53,9 +51,6 @@ impl SpoolReader {
         Self {
             path: path.into(),
             file: None,
-            index: vec![0],
-            lines: 0,
-            known: 0,
         }
     }
 
@@ -64,160 +59,250 @@ impl SpoolReader {
         &self.path
     }
 
-    /// Finds every whole line that the spool has now and says how many there are.
+    /// How long the spool is, in bytes; 0 while it is not there.
     ///
     /// # Errors
-    /// If the spool can't be read.
-    pub fn count(&mut self) -> Result<u64, SpoolError> {
-        self.walk(u64::MAX, usize::MAX, &mut |_, _| {})?;
-        Ok(self.lines)
+    /// If it can't be read.
+    pub fn size(&mut self) -> Result<u64, SpoolError> {
+        let size = self.open().and_then(|file| match file {
+            Some(file) => Ok(file.metadata()?.len()),
+            None => Ok(0),
+        });
+        self.located(size)
     }
 
-    /// At most `limit` lines from line `from` on. Lines that hold no event (torn, foreign, too long) are passed over.
+    /// At most `limit` lines from the place `from` on. Lines that hold no event (torn, foreign, too long) are passed over.
     ///
     /// # Errors
     /// If the spool can't be read. A spool that is not there yet is empty.
     pub fn page(&mut self, from: u64, limit: usize) -> Result<Page, SpoolError> {
-        let mut events = Vec::new();
-        let (next, end) = self.walk(from, limit, &mut |number, line| {
-            if let Ok(event) = serde_json::from_slice(line) {
-                events.push((number, event));
+        let mut page = Page {
+            begin: from,
+            next: from,
+            ..Page::default()
+        };
+        let mut lines = 0;
+        let mut each = |at: u64, chunk: &[u8]| {
+            let mut start = 0;
+            for end in memchr_iter(b'\n', chunk) {
+                if lines >= limit || page.next - from >= PAGE as u64 {
+                    return false;
+                }
+                take(&mut page.events, at + start as u64, &chunk[start..end]);
+                start = end + 1;
+                page.next = at + start as u64;
+                lines += 1;
             }
-        })?;
-        Ok(Page { events, next, end })
+            true
+        };
+        let walked = self.walk(from, u64::MAX, CHUNK, &mut each);
+        let (next, end) = self.located(walked)?;
+        // The walk comes to an end only where every line of it was taken.
+        if end {
+            (page.next, page.end) = (next, true);
+        }
+        Ok(page)
     }
 
-    /// Goes through at most `limit` whole lines from line `from`; gives the line after the last and whether the spool
-    /// ended. Every line on the way is added to the index.
+    /// At most `limit` lines before the place `before`; before the end of the spool, if that is none.
+    ///
+    /// # Errors
+    /// As [`page`](Self::page).
+    pub fn page_before(&mut self, before: Option<u64>, limit: usize) -> Result<Page, SpoolError> {
+        let page = self.read_back(before, limit);
+        self.located(page)
+    }
+
+    fn read_back(&mut self, before: Option<u64>, limit: usize) -> io::Result<Page> {
+        let Some(file) = self.open()? else {
+            return Ok(Page {
+                end: true,
+                ..Page::default()
+            });
+        };
+        let size = file.metadata()?.len();
+        let before = match before {
+            Some(before) => before.min(size),
+            None => last_line_end(file, size)?,
+        };
+        // As much before it as has the lines that are wanted, or is a page.
+        let mut begin = before;
+        let mut tail: Vec<u8> = Vec::new();
+        let mut breaks = 0;
+        while begin > 0 && breaks <= limit && (tail.len() < PAGE || breaks < 2) {
+            let step = (CHUNK as u64).min(begin);
+            let mut part = vec![0; usize::try_from(step).unwrap_or(CHUNK)];
+            file.read_exact_at(&mut part, begin - step)?;
+            breaks += memchr_iter(b'\n', &part).count();
+            begin -= step;
+            part.append(&mut tail);
+            tail = part;
+            if tail.len() > LONGEST + PAGE && breaks < 2 {
+                // One line that nobody could have written: what matters of it is where it begins.
+                begin = last_line_end(file, begin)?;
+                return Ok(Page {
+                    begin,
+                    next: before,
+                    end: before >= size,
+                    ..Page::default()
+                });
+            }
+        }
+        let mut starts = vec![0];
+        starts.extend(memchr_iter(b'\n', &tail).map(|at| at + 1));
+        starts.pop();
+        if begin > 0 && !starts.is_empty() {
+            // The first is only the end of a line.
+            starts.remove(0);
+        }
+        let first = starts.len().saturating_sub(limit);
+        let starts = &starts[first..];
+        let mut page = Page {
+            begin: starts.first().map_or(before, |at| begin + *at as u64),
+            next: before,
+            end: before >= size,
+            events: Vec::with_capacity(starts.len()),
+        };
+        for &start in starts {
+            let line = &tail[start..];
+            let line = &line[..memchr(b'\n', line).unwrap_or(line.len())];
+            take(&mut page.events, begin + start as u64, line);
+        }
+        Ok(page)
+    }
+
+    /// The event at exactly this place, if there is one.
+    ///
+    /// # Errors
+    /// If the spool can't be read.
+    pub fn at(&mut self, place: u64) -> Result<Option<Event>, SpoolError> {
+        let page = self.page(place, 1)?;
+        let found = page.events.into_iter().next();
+        Ok(found.filter(|(at, _)| *at == place).map(|(_, event)| event))
+    }
+
+    /// Goes through whole lines from the place `from` on, in stretches, until about `bytes` were read or `each` says
+    /// false; gives the place after the last whole line that was gone through, and whether there are no more. `each` gets
+    /// the place of a stretch and its bytes, which end with a line's end.
+    ///
+    /// # Errors
+    /// If the spool can't be read.
+    pub fn stretches(
+        &mut self,
+        from: u64,
+        bytes: u64,
+        each: &mut dyn FnMut(u64, &[u8]) -> bool,
+    ) -> Result<(u64, bool), SpoolError> {
+        let walked = self.walk(from, bytes, STRETCH, each);
+        self.located(walked)
+    }
+
     fn walk(
         &mut self,
         from: u64,
-        limit: usize,
-        each: &mut dyn FnMut(u64, &[u8]),
-    ) -> Result<(u64, bool), SpoolError> {
-        self.try_walk(from, limit, each)
-            .map_err(|source| SpoolError {
-                path: self.path.clone(),
-                source,
-            })
-    }
-
-    fn try_walk(
-        &mut self,
-        from: u64,
-        limit: usize,
-        each: &mut dyn FnMut(u64, &[u8]),
+        bytes: u64,
+        chunk: usize,
+        each: &mut dyn FnMut(u64, &[u8]) -> bool,
     ) -> io::Result<(u64, bool)> {
-        self.open_again_if_needed()?;
-        let Some(file) = &self.file else {
-            return Ok((0, true));
+        let Some(file) = self.open()? else {
+            return Ok((from, true));
         };
-        // The last place that is known to begin a line and lies at or before `from`.
-        let (mut number, mut offset) = if from >= self.lines {
-            (self.lines, self.known)
-        } else {
-            let entry = usize::try_from(from / STRIDE).unwrap_or(usize::MAX);
-            (from / STRIDE * STRIDE, self.index[entry])
-        };
-        let mut chunk = vec![0; CHUNK];
-        let mut line = Growing::default();
-        let mut given = 0;
-        let mut bytes = 0;
+        let mut buffer = vec![0; chunk];
+        let mut place = from;
         loop {
-            if given >= limit {
-                return Ok((number, false));
+            if place - from >= bytes {
+                return Ok((place, false));
             }
-            let length = read_some(file, &mut chunk, offset)?;
-            if length == 0 {
-                return Ok((number, true));
-            }
-            let mut begin = 0;
-            while let Some(at) = chunk[begin..length].iter().position(|&b| b == b'\n') {
-                if number >= from {
-                    if let Some(whole) = line.ended_by(&chunk[begin..begin + at]) {
-                        each(number, whole);
-                    }
-                    given += 1;
-                    bytes += at + 1;
+            let length = read_some(file, &mut buffer, place)?;
+            let Some(last) = memrchr(b'\n', &buffer[..length]) else {
+                if length < buffer.len() {
+                    return Ok((place, true));
                 }
-                line.clear();
-                begin += at + 1;
-                number += 1;
-                if number > self.lines {
-                    self.lines = number;
-                    self.known = offset + begin as u64;
-                    if number.is_multiple_of(STRIDE) {
-                        self.index.push(self.known);
-                    }
+                if buffer.len() <= LONGEST {
+                    buffer.resize(buffer.len() * 2, 0);
+                    continue;
                 }
-                if given >= limit || bytes >= PAGE {
-                    return Ok((number, false));
+                match after_long_line(file, place)? {
+                    Some(next) => place = next,
+                    None => return Ok((place, true)),
                 }
+                continue;
+            };
+            let go_on = each(place, &buffer[..=last]);
+            place += last as u64 + 1;
+            if !go_on {
+                return Ok((place, false));
             }
-            if number >= from {
-                line.goes_on(&chunk[begin..length]);
-                bytes += length - begin;
-            }
-            offset += length as u64;
         }
     }
 
-    /// Opens the file if that has not worked yet, and begins anew if it has become shorter.
-    fn open_again_if_needed(&mut self) -> io::Result<()> {
+    fn open(&mut self) -> io::Result<Option<&File>> {
         if self.file.is_none() {
             match File::open(&self.path) {
                 Ok(file) => self.file = Some(file),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error),
             }
         }
-        if let Some(file) = &self.file
-            && file.metadata()?.len() < self.known
-        {
-            self.index.truncate(1);
-            self.lines = 0;
-            self.known = 0;
-        }
-        Ok(())
+        Ok(self.file.as_ref())
+    }
+
+    fn located<T>(&self, result: io::Result<T>) -> Result<T, SpoolError> {
+        result.map_err(|source| SpoolError {
+            path: self.path.clone(),
+            source,
+        })
     }
 }
 
-/// A line that may come in several chunks.
-#[derive(Default)]
-struct Growing {
-    begun: Vec<u8>,
-    too_long: bool,
-}
-
-impl Growing {
-    fn goes_on(&mut self, part: &[u8]) {
-        self.too_long |= self.begun.len() + part.len() > LONGEST;
-        if self.too_long {
-            self.begun.clear();
-        } else {
-            self.begun.extend_from_slice(part);
-        }
-    }
-
-    fn ended_by<'a>(&'a mut self, part: &'a [u8]) -> Option<&'a [u8]> {
-        if self.begun.is_empty() && !self.too_long {
-            return Some(part);
-        }
-        self.goes_on(part);
-        (!self.too_long).then_some(&self.begun)
-    }
-
-    fn clear(&mut self) {
-        self.begun.clear();
-        self.too_long = false;
+fn take(events: &mut Vec<(u64, Event)>, at: u64, line: &[u8]) {
+    if line.len() <= LONGEST
+        && let Ok(event) = serde_json::from_slice(line)
+    {
+        events.push((at, event));
     }
 }
 
-fn read_some(file: &File, chunk: &mut [u8], offset: u64) -> io::Result<usize> {
+/// The place after the last whole line.
+fn last_line_end(file: &File, size: u64) -> io::Result<u64> {
+    let mut end = size;
+    while end > 0 {
+        let step = (CHUNK as u64).min(end);
+        let mut part = vec![0; usize::try_from(step).unwrap_or(CHUNK)];
+        file.read_exact_at(&mut part, end - step)?;
+        if let Some(at) = memrchr(b'\n', &part) {
+            return Ok(end - step + at as u64 + 1);
+        }
+        end -= step;
+    }
+    Ok(0)
+}
+
+/// The place after the line that begins at `place`; none if it has no end yet.
+fn after_long_line(file: &File, mut place: u64) -> io::Result<Option<u64>> {
+    let mut buffer = vec![0; STRETCH];
     loop {
-        match file.read_at(chunk, offset) {
+        let length = read_some(file, &mut buffer, place)?;
+        if length == 0 {
+            return Ok(None);
+        }
+        if let Some(at) = memchr(b'\n', &buffer[..length]) {
+            return Ok(Some(place + at as u64 + 1));
+        }
+        place += length as u64;
+    }
+}
+
+/// Fills `buffer` from `offset` on, as far as there is something.
+fn read_some(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => return other,
+            Err(error) => return Err(error),
         }
     }
+    Ok(filled)
 }

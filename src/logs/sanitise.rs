@@ -64,7 +64,7 @@ pub fn sanitise_log<T: AsRef<[u8]> + ?Sized>(text: &T) -> Cow<'_, str> {
     let mut plain = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some(&byte) = rest.first() {
-        match colour(rest) {
+        match colour_length(rest) {
             Some(length) => rest = &rest[length..],
             None => {
                 plain.push(byte);
@@ -76,7 +76,7 @@ pub fn sanitise_log<T: AsRef<[u8]> + ?Sized>(text: &T) -> Cow<'_, str> {
 }
 
 /// The length of the colour sequence that `bytes` begin with.
-fn colour(bytes: &[u8]) -> Option<usize> {
+pub(super) fn colour_length(bytes: &[u8]) -> Option<usize> {
     let parameters = bytes.strip_prefix(b"\x1b[")?;
     let length = parameters
         .iter()

@@ -35,6 +35,7 @@ mod publish;
 pub mod recorder;
 mod replay;
 mod reproduce;
+mod saving;
 mod self_test;
 mod site;
 mod stages;

@@ -143,6 +143,12 @@ actions! {
     Provenance  "module.provenance" ["p"], &[Catalog], "provenance", "how this module was made, and of what";
     Layers      "module.layers"   ["e"], &[Catalog], "layers", "the layers of this module, and which instruction made each";
     Findings    "module.findings" ["s"], &[Catalog], "scan", "what the scanner says of this module today, and what of it is new";
+    Only        "search.only"     ["&"], &[Build], "only", "show only the lines that match, or all again";
+    Wrap        "log.wrap"        ["w"], &[Build], "wrap", "wrap long lines, or cut them";
+    Stamps      "log.times"       ["t"], &[Build], "times", "times before the lines: since the build began, of the day, none";
+    Select      "log.select"      ["v"], &[Build], "select", "choose lines to be copied";
+    Save        "log.save"        ["S"], &[Build], "save", "save the log, or what matches, to a file";
+    FailedStep  "log.failed"      ["F"], &[Build], "", "go to the step that failed";
     StopBuild   "build.cancel"    ["x"], &[Build], "cancel", "end this build";
     Retry       "build.retry"     ["r"], &[Build], "retry", "submit once more what has failed, as it is";
     Fold        "fold"            ["space"], &[Review], "unfold", "unfold or fold the chosen finding, or the lines of which nothing is said";

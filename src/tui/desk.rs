@@ -10,7 +10,7 @@ use super::registers::{Register, RegisterPage};
 use super::screens::ScreenId;
 use super::theme::Role;
 use super::widgets::chart::Chart;
-use crate::logs::sanitise;
+use crate::logs::{Pattern, Piece, sanitise};
 use crate::model::arrangement::{Narrow, Order};
 use crate::model::decision::{Grant, Pins, Verdict};
 use crate::model::module::Module;
@@ -95,11 +95,52 @@ pub trait Desk: Send + Sync {
     /// A text for people: who decided first, which rule forbids it, what has changed since it was read.
     fn decide(&self, ruling: &Ruling) -> Result<String, String>;
 
-    /// At most about `limit` events of the latest attempt at `id`, from line `from` of its spool on.
+    /// At most about `limit` events of the latest attempt at `id`, from the place `from` of its spool on.
     ///
     /// # Errors
     /// A text for people. A build that has not begun has no events; that is no error.
     fn events(&self, id: SubmissionId, from: u64, limit: usize) -> Result<EventPage, String>;
+
+    /// The same before the place `before`; before the end, if that is none.
+    ///
+    /// # Errors
+    /// As [`events`](Self::events).
+    fn events_before(
+        &self,
+        id: SubmissionId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<EventPage, String>;
+
+    /// What a piece of a spool from the place `from` on has beside the output of steps.
+    ///
+    /// # Errors
+    /// As [`events`](Self::events).
+    fn outline(&self, id: SubmissionId, from: u64) -> Result<Piece<(u64, Event)>, String>;
+
+    /// The places of a piece of a spool from the place `from` on whose lines match.
+    ///
+    /// # Errors
+    /// As [`events`](Self::events).
+    fn search(&self, id: SubmissionId, from: u64, pattern: &Pattern) -> Result<Piece<u64>, String>;
+
+    /// The events at these places of a spool; one that is gone is left out.
+    ///
+    /// # Errors
+    /// As [`events`](Self::events).
+    fn events_at(&self, id: SubmissionId, places: &[u64]) -> Result<Vec<(u64, Event)>, String>;
+
+    /// Writes the lines of a spool, or those that match, as plain text to the new file `name` of the folder in which the
+    /// console was opened; gives a sentence about what happened.
+    ///
+    /// # Errors
+    /// A text for people: there is such a file, or it can't be written.
+    fn save(
+        &self,
+        id: SubmissionId,
+        name: &str,
+        pattern: Option<&Pattern>,
+    ) -> Result<String, String>;
 
     /// The modules whose slug or digest holds `text`, by slug, from `offset` on, at most `limit`.
     ///
@@ -340,8 +381,10 @@ pub struct Ruling {
 pub struct EventPage {
     /// Which attempt this is, from 1; 0 if none has begun.
     pub attempt: u32,
-    /// The events, each with the number of its line.
+    /// The events, each with its place in the spool.
     pub events: Vec<(u64, Event)>,
+    /// Where the stretch begins.
+    pub begin: u64,
     /// Where the next stretch begins.
     pub next: u64,
     /// Whether the spool has no more for now.

@@ -11,7 +11,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::theme::{Glyphs, Role, Theme};
-use crate::logs::sanitise;
+use crate::logs::{Sgr, sanitise};
 
 /// A text and what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,6 +157,18 @@ impl<'a> Ink<'a> {
             self.theme.style(role),
         );
         end - area.x
+    }
+
+    /// Writes `text`, which is `role`, in the colours that it came with, as far as the theme has them.
+    pub fn put_painted(&mut self, area: Rect, row: u16, text: &str, role: Role, look: Sgr) -> u16 {
+        if look == Sgr::default() {
+            return self.put(area, row, text, role);
+        }
+        let used = self.put(area, row, text, role);
+        let place = top_of(below(left_of(area, used), row), 1);
+        let style = self.theme.painted(role, look);
+        self.buffer.set_style(place, style);
+        used
     }
 
     /// Writes `spans` one after another; gives the columns that they took.

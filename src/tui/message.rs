@@ -10,6 +10,8 @@ use super::registers::{Register, RegisterPage};
 use super::screens::review::Dossier;
 use super::theme::{Theme, ThemeError};
 use super::widgets::window::STRETCH;
+use crate::logs::{Pattern, Piece};
+use crate::model::Event as SpoolEvent;
 use crate::model::decision::Verdict;
 use crate::model::{SubmissionId, Timestamp};
 
@@ -80,6 +82,8 @@ pub enum Toward {
     Later,
     /// What just comes.
     New,
+    /// The last of it.
+    End,
 }
 
 /// A question to the desk.
@@ -126,13 +130,28 @@ pub enum Request {
     Events {
         /// Whose.
         id: SubmissionId,
-        /// From here on.
+        /// From here on, or up to here.
         from: u64,
         /// At most so many lines.
         limit: usize,
         /// Which way.
         toward: Toward,
     },
+    /// What does a piece of its spool say beside the output of steps?
+    Outline(SubmissionId, u64),
+    /// Where does a piece of its spool match?
+    Search(SubmissionId, u64, Pattern),
+    /// What stands at these places of its spool, which are matches from this one on?
+    Matches {
+        /// Whose.
+        id: SubmissionId,
+        /// The number of the first among the matches.
+        offset: usize,
+        /// The places.
+        places: Vec<u64>,
+    },
+    /// Save its log under this name, or what matches.
+    Save(SubmissionId, String, Option<Pattern>),
     /// Which modules are there?
     Modules {
         /// Holding this text.
@@ -199,6 +218,22 @@ pub enum Answer {
         toward: Toward,
         result: Result<EventPage, String>,
     },
+    Outline {
+        id: SubmissionId,
+        from: u64,
+        result: Result<Piece<(u64, SpoolEvent)>, String>,
+    },
+    Search {
+        id: SubmissionId,
+        from: u64,
+        pattern: Pattern,
+        result: Result<Piece<u64>, String>,
+    },
+    Matches {
+        id: SubmissionId,
+        offset: usize,
+        result: Result<Vec<(u64, SpoolEvent)>, String>,
+    },
     Modules {
         text: String,
         offset: usize,
@@ -261,8 +296,29 @@ pub fn ask(desk: &dyn Desk, request: Request) -> Reply {
             id,
             from,
             toward,
-            result: desk.events(id, from, limit),
+            result: match toward {
+                Toward::New | Toward::Later => desk.events(id, from, limit),
+                Toward::Earlier => desk.events_before(id, Some(from), limit),
+                Toward::End => desk.events_before(id, None, limit),
+            },
         },
+        Request::Outline(id, from) => Answer::Outline {
+            id,
+            from,
+            result: desk.outline(id, from),
+        },
+        Request::Search(id, from, pattern) => Answer::Search {
+            id,
+            from,
+            result: desk.search(id, from, &pattern),
+            pattern,
+        },
+        Request::Matches { id, offset, places } => Answer::Matches {
+            id,
+            offset,
+            result: desk.events_at(id, &places),
+        },
+        Request::Save(id, name, pattern) => Answer::Said(desk.save(id, &name, pattern.as_ref())),
         Request::Modules { text, offset } => {
             let result = desk.modules(&text, offset as u64, STRETCH);
             Answer::Modules {

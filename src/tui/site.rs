@@ -1,6 +1,7 @@
 //! The console's desk over a real site.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,13 +11,14 @@ use super::desk::{
 };
 use super::module_sheets;
 use super::registers::{Register, RegisterPage, audit, bases, doctor, outbox};
+use super::screens::build;
 use super::sheets;
-use crate::logs::{SpoolReader, latest_attempt, spool_path};
+use crate::logs::{Page, Pattern, Piece, SpoolError, SpoolReader, latest_attempt, spool_path};
 use crate::model::arrangement::Arrangement;
 use crate::model::decision::Verdict;
 use crate::model::event::Happening;
 use crate::model::view::{Check, ReviewPage};
-use crate::model::{Actor, Reference, State, Submission, SubmissionId, Timestamp};
+use crate::model::{Actor, Event, Reference, State, Submission, SubmissionId, Timestamp};
 use crate::pipeline::{Seen, Site, SiteError, Target};
 use crate::store::{AuditCheck, Changes};
 
@@ -137,6 +139,43 @@ impl SiteDesk {
         };
         *known = Some((count, chain.clone()));
         Ok(chain)
+    }
+
+    /// The spool of the latest attempt at `id`, if one has begun.
+    fn latest_spool(&self, id: SubmissionId) -> Result<Option<PathBuf>, String> {
+        let logs = self.site.paths().logs();
+        let attempt = latest_attempt(&logs, id).map_err(text)?;
+        Ok(attempt.map(|attempt| spool_path(&logs, id, attempt)))
+    }
+
+    /// A page of the spool of `id`, as `read` reads it.
+    fn page_of(
+        &self,
+        id: SubmissionId,
+        read: &dyn Fn(&mut SpoolReader) -> Result<Page, SpoolError>,
+    ) -> Result<EventPage, String> {
+        let row = self.site.queue().submission(id).map_err(text)?;
+        let Some(spool) = self.spool(id)? else {
+            return Ok(EventPage {
+                end: true,
+                live: row.state.is_work(),
+                ..EventPage::default()
+            });
+        };
+        let mut spool = held(&spool);
+        let page = read(&mut spool.reader).map_err(text)?;
+        spool.ended |= page
+            .events
+            .last()
+            .is_some_and(|(_, event)| matches!(event.what, Happening::Result { .. }));
+        Ok(EventPage {
+            attempt: spool.attempt,
+            events: page.events,
+            begin: page.begin,
+            next: page.next,
+            end: page.end,
+            live: self.goes_on(&row, spool.ended),
+        })
     }
 
     /// Whether more may come to the spool of `row` after what was read.
@@ -313,27 +352,61 @@ impl Desk for SiteDesk {
     }
 
     fn events(&self, id: SubmissionId, from: u64, limit: usize) -> Result<EventPage, String> {
-        let row = self.site.queue().submission(id).map_err(text)?;
+        self.page_of(id, &|reader| reader.page(from, limit))
+    }
+
+    fn events_before(
+        &self,
+        id: SubmissionId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<EventPage, String> {
+        self.page_of(id, &|reader| reader.page_before(before, limit))
+    }
+
+    fn outline(&self, id: SubmissionId, from: u64) -> Result<Piece<(u64, Event)>, String> {
+        match self.spool(id)? {
+            Some(spool) => held(&spool).reader.outline(from).map_err(text),
+            None => Ok(Piece::nothing(from)),
+        }
+    }
+
+    fn search(&self, id: SubmissionId, from: u64, pattern: &Pattern) -> Result<Piece<u64>, String> {
+        // A reader of its own: who searches does not hold up who follows.
+        match self.latest_spool(id)? {
+            Some(path) => SpoolReader::new(path)
+                .search(from, pattern, &build::words_of)
+                .map_err(text),
+            None => Ok(Piece::nothing(from)),
+        }
+    }
+
+    fn events_at(&self, id: SubmissionId, places: &[u64]) -> Result<Vec<(u64, Event)>, String> {
         let Some(spool) = self.spool(id)? else {
-            return Ok(EventPage {
-                end: true,
-                live: row.state.is_work(),
-                ..EventPage::default()
-            });
+            return Ok(Vec::new());
         };
         let mut spool = held(&spool);
-        let page = spool.reader.page(from, limit).map_err(text)?;
-        spool.ended |= page
-            .events
-            .last()
-            .is_some_and(|(_, event)| matches!(event.what, Happening::Result { .. }));
-        Ok(EventPage {
-            attempt: spool.attempt,
-            events: page.events,
-            next: page.next,
-            end: page.end,
-            live: self.goes_on(&row, spool.ended),
-        })
+        let mut found = Vec::with_capacity(places.len());
+        for &place in places {
+            let event = spool.reader.at(place).map_err(text)?;
+            found.extend(event.map(|event| (place, event)));
+        }
+        Ok(found)
+    }
+
+    fn save(
+        &self,
+        id: SubmissionId,
+        name: &str,
+        pattern: Option<&Pattern>,
+    ) -> Result<String, String> {
+        let Some(path) = self.latest_spool(id)? else {
+            return Err(format!("#{id} has not been built: there is no log to save"));
+        };
+        let words = |event: &Event| {
+            build::words_of(event).filter(|words| pattern.is_none_or(|p| p.matches(words)))
+        };
+        self.site.save_log(&path, name, &words).map_err(self::words)
     }
 
     fn modules(&self, text_held: &str, offset: u64, limit: usize) -> Result<ModulePage, String> {

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use ratatui::style::{Color, Modifier, Style};
 use serde::{Deserialize, Deserializer};
 
+use crate::logs::{Sgr, SgrColour};
+
 macro_rules! roles {
     ($($(#[$doc:meta])* $role:ident $name:literal,)*) => {
         /// What a text is.
@@ -92,13 +94,30 @@ struct Look {
 struct File {
     #[serde(rename = "about")]
     _about: String,
+    /// Which of the colours that a build's output asks for are shown.
+    #[serde(default)]
+    colours: Depth,
     roles: HashMap<String, Look>,
+}
+
+/// How many colours are shown of those that a build's output asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Depth {
+    /// None: weight only.
+    None,
+    /// The sixteen of the terminal.
+    Sixteen,
+    /// Any.
+    #[default]
+    All,
 }
 
 /// A set of looks.
 #[derive(Debug, Clone)]
 pub struct Theme {
     name: String,
+    colours: Depth,
     styles: Vec<Style>,
     /// The marks beside words and colours.
     pub glyphs: &'static Glyphs,
@@ -240,6 +259,7 @@ impl Theme {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             name: name.to_owned(),
+            colours: file.colours,
             styles,
             glyphs: &UNICODE,
         })
@@ -276,6 +296,32 @@ impl Theme {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How `role` looks in the colours that a build's output came with.
+    pub fn painted(&self, role: Role, look: Sgr) -> Style {
+        let colour = |colour: Option<SgrColour>| match (colour?, self.colours) {
+            (_, Depth::None) => None,
+            (SgrColour::Indexed(n), Depth::Sixteen) if n > 15 => None,
+            (SgrColour::Rgb(..), Depth::Sixteen) => None,
+            (SgrColour::Indexed(n), _) => Some(Color::Indexed(n)),
+            (SgrColour::Rgb(r, g, b), _) => Some(Color::Rgb(r, g, b)),
+        };
+        let mut style = self.style(role);
+        style.fg = colour(look.fg).or(style.fg);
+        style.bg = colour(look.bg).or(style.bg);
+        for (on, modifier) in [
+            (look.bold, Modifier::BOLD),
+            (look.dim, Modifier::DIM),
+            (look.italic, Modifier::ITALIC),
+            (look.underline, Modifier::UNDERLINED),
+            (look.reverse, Modifier::REVERSED),
+        ] {
+            if on {
+                style = style.add_modifier(modifier);
+            }
+        }
+        style
     }
 
     /// How `role` looks.

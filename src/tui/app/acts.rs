@@ -1,6 +1,6 @@
 //! What a key, or a choice of the palette, does.
 
-use super::App;
+use super::{App, Asking};
 use crate::model::decision::Verdict;
 use crate::model::{State, SubmissionId};
 use crate::tui::action::Action;
@@ -58,6 +58,7 @@ impl App {
             Action::Cancel if self.help.is_some() => self.help = None,
             Action::Dismiss => self.dismiss(),
             Action::Filter | Action::Search => {
+                self.asking = Asking::Text;
                 self.prompt = Some(Prompt::default());
                 self.prompt_changed(true);
             }
@@ -78,9 +79,18 @@ impl App {
                 }
             }
             Action::Comment if self.help.is_none() => {
-                self.commenting = self.review.line(scene);
-                if self.commenting.is_some() {
+                if let Some((id, line)) = self.review.line(scene) {
+                    self.asking = Asking::Comment(id, line);
                     self.prompt = Some(Prompt::default());
+                }
+            }
+            Action::Save if self.shown().offers(action) => {
+                if let Some(id) = self.build.id() {
+                    let (name, pattern) = self.build.saving();
+                    let mut prompt = Prompt::default();
+                    prompt.insert(&name);
+                    self.asking = Asking::Save(id, pattern);
+                    self.prompt = Some(prompt);
                 }
             }
             Action::Yes => self.confirmed(out),
@@ -141,6 +151,9 @@ impl App {
         let Some(prompt) = self.prompt.as_ref().filter(|_| changed) else {
             return;
         };
+        if self.asking != Asking::Text {
+            return;
+        }
         let text = prompt.text().to_owned();
         self.shown_mut().filter_by(&text);
     }
@@ -150,7 +163,7 @@ impl App {
             return;
         }
         self.prompt = None;
-        self.commenting = None;
+        self.asking = Asking::Text;
         self.shown_mut().filter_by("");
     }
 
@@ -187,11 +200,19 @@ impl App {
             Some(_) => {}
             None => {
                 if let Some(prompt) = self.prompt.take() {
-                    if let Some((id, line)) = self.commenting.take() {
-                        let text = prompt.text().to_owned();
-                        out.effects
-                            .push(Effect::Ask(Request::Comment { id, line, text }));
-                        return;
+                    let text = prompt.text().to_owned();
+                    match std::mem::replace(&mut self.asking, Asking::Text) {
+                        Asking::Text => {}
+                        Asking::Comment(id, line) => {
+                            let request = Request::Comment { id, line, text };
+                            out.effects.push(Effect::Ask(request));
+                            return;
+                        }
+                        Asking::Save(id, pattern) => {
+                            let request = Request::Save(id, text, pattern);
+                            out.effects.push(Effect::Ask(request));
+                            return;
+                        }
                     }
                     self.shown_mut().search_for(prompt.text(), scene, out);
                 }

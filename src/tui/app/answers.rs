@@ -65,6 +65,19 @@ impl App {
                 self.complain(self.build.is_known(), &result);
                 self.build.answered(id, from, toward, result, scene);
             }
+            Answer::Outline { id, from, result } => self.build.outline(id, from, result),
+            Answer::Search {
+                id,
+                from,
+                pattern,
+                result,
+            } if self.build.id() == Some(id) => {
+                self.build.searched(from, &pattern, result, scene, out);
+            }
+            Answer::Matches { id, offset, result } if self.build.id() == Some(id) => {
+                self.build.matched(offset, result);
+            }
+            Answer::Search { .. } | Answer::Matches { .. } => {}
             Answer::Modules {
                 text,
                 offset,

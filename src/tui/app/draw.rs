@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{App, SMALLEST};
+use super::{App, Asking, SMALLEST};
 use crate::model::State;
 use crate::tui::action::{Action, Context, Declared, TABLE};
 use crate::tui::figures::age;
@@ -88,10 +88,12 @@ impl App {
     fn draw_status(&self, ink: &mut Ink<'_>, area: Rect) {
         let area = inset(area, 1, 0);
         if let Some(prompt) = &self.prompt {
-            let verb = match (self.commenting, self.screen) {
-                (Some((_, line)), _) => format!("line {line}: "),
-                (None, ScreenId::Review | ScreenId::Build) => "search ".to_owned(),
-                (None, _) => "filter ".to_owned(),
+            let verb = match (&self.asking, self.screen) {
+                (Asking::Comment(_, line), _) => format!("line {line}: "),
+                (Asking::Save(_, Some(_)), _) => "save what matches as ".to_owned(),
+                (Asking::Save(_, None), _) => "save the log as ".to_owned(),
+                (Asking::Text, ScreenId::Review | ScreenId::Build) => "search ".to_owned(),
+                (Asking::Text, _) => "filter ".to_owned(),
             };
             let used = ink.put(area, 0, &verb, Role::Accent);
             let place = right_of(area, used);

@@ -24,6 +24,7 @@ use super::screens::review::Review;
 use super::screens::{Note, Out, Scene, Screen, ScreenId};
 use super::theme::{Role, Theme, ThemeError};
 use super::widgets::prompt::Prompt;
+use crate::logs::Pattern;
 use crate::model::{Actor, SubmissionId, Timestamp};
 
 /// Below this there is nothing sensible to be shown, in columns and rows.
@@ -31,6 +32,17 @@ const SMALLEST: (u16, u16) = (40, 10);
 
 /// Events may ask for more events' work, but not without end.
 const ROUNDS: usize = 4;
+
+/// What a line is written for.
+#[derive(Debug, Clone, PartialEq)]
+enum Asking {
+    /// To filter or to search.
+    Text,
+    /// To comment on a line.
+    Comment(SubmissionId, u32),
+    /// To name a file for a log.
+    Save(SubmissionId, Option<Pattern>),
+}
 
 /// Everything that the console knows.
 #[derive(Debug)]
@@ -51,8 +63,8 @@ pub struct App {
     help: Option<Help>,
     popups: Vec<Popup>,
     prompt: Option<Prompt>,
-    /// The line that the prompt is a comment on, if it is none to search.
-    commenting: Option<(SubmissionId, u32)>,
+    /// What the prompt is for.
+    asking: Asking,
     note: Option<Note>,
     standing_known: bool,
     /// Whether the mouse comes to us.
@@ -80,7 +92,7 @@ impl App {
             help: None,
             popups: Vec::new(),
             prompt: None,
-            commenting: None,
+            asking: Asking::Text,
             note: None,
             standing_known: false,
             mouse: false,

@@ -4,7 +4,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::rows::*;
+use crate::logs::{Pattern, Piece};
 use crate::model::audit::AuditEntry;
+use crate::model::event::Happening;
 use crate::model::view::{Check, ModuleRow, QueueRow, ReviewPage};
 use crate::model::{Actor, Digest, Event, Slug, State, SubmissionId, Timestamp};
 use crate::pipeline::{BaseStory, ModuleFindings};
@@ -14,6 +16,7 @@ use crate::tui::desk::{
     SheetEntry, Standing,
 };
 use crate::tui::registers::{Register, RegisterPage, audit, bases, doctor, outbox};
+use crate::tui::screens::build::words_of;
 use crate::tui::theme::Role;
 
 /// A desk.
@@ -163,6 +166,32 @@ impl Sample {
         events.push(log(4, "漢".repeat(5000)));
         *desk.spools.lock().unwrap() = vec![(SubmissionId(12), true, events)];
         desk
+    }
+
+    fn stretch(
+        &self,
+        id: SubmissionId,
+        which: &dyn Fn(u64) -> (u64, u64),
+    ) -> Result<EventPage, String> {
+        self.ok()?;
+        let spools = self.spools.lock().unwrap();
+        let Some((_, live, events)) = spools.iter().find(|(of, ..)| *of == id) else {
+            return Ok(EventPage {
+                end: true,
+                ..EventPage::default()
+            });
+        };
+        let length = events.len() as u64;
+        let (begin, next) = which(length);
+        let stretch = events[begin as usize..next as usize].iter().cloned();
+        Ok(EventPage {
+            attempt: 1,
+            events: (begin..).zip(stretch).collect(),
+            begin,
+            next,
+            end: next == length,
+            live: *live,
+        })
     }
 
     fn ok(&self) -> Result<(), String> {
@@ -346,27 +375,63 @@ impl Desk for Sample {
         }
     }
 
+    // A place in a spool of the sample is the number of the event.
     fn events(&self, id: SubmissionId, from: u64, limit: usize) -> Result<EventPage, String> {
-        self.ok()?;
-        let spools = self.spools.lock().unwrap();
-        let Some((_, live, events)) = spools.iter().find(|(of, ..)| *of == id) else {
-            return Ok(EventPage {
-                end: true,
-                ..EventPage::default()
-            });
-        };
-        let from = from.min(events.len() as u64);
-        let page: Vec<_> = (from..)
-            .zip(events[from as usize..].iter().take(limit).cloned())
-            .collect();
-        let next = from + page.len() as u64;
-        Ok(EventPage {
-            attempt: 1,
-            events: page,
-            next,
-            end: next == events.len() as u64,
-            live: *live,
+        self.stretch(id, &|length| {
+            (from.min(length), length.min(from + limit as u64))
         })
+    }
+
+    fn events_before(
+        &self,
+        id: SubmissionId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<EventPage, String> {
+        self.stretch(id, &|length| {
+            let before = before.map_or(length, |before| before.min(length));
+            (before.saturating_sub(limit as u64), before)
+        })
+    }
+
+    fn outline(&self, id: SubmissionId, from: u64) -> Result<Piece<(u64, Event)>, String> {
+        let page = self.stretch(id, &|length| (from.min(length), length))?;
+        let output = |event: &Event| matches!(event.what, Happening::Log { .. });
+        let found = page.events.into_iter().filter(|(_, event)| !output(event));
+        Ok(Piece {
+            found: found.collect(),
+            next: page.next,
+            end: page.end,
+        })
+    }
+
+    fn search(&self, id: SubmissionId, from: u64, pattern: &Pattern) -> Result<Piece<u64>, String> {
+        // Small pieces, so that there are several.
+        let page = self.stretch(id, &|length| (from.min(length), length.min(from + 50)))?;
+        let holds = |event: &Event| words_of(event).is_some_and(|words| pattern.matches(&words));
+        let found = page.events.iter().filter(|(_, event)| holds(event));
+        Ok(Piece {
+            found: found.map(|(at, _)| *at).collect(),
+            next: page.next,
+            end: page.end,
+        })
+    }
+
+    fn events_at(&self, id: SubmissionId, places: &[u64]) -> Result<Vec<(u64, Event)>, String> {
+        let page = self.stretch(id, &|length| (0, length))?;
+        let wanted = |(at, _): &(u64, Event)| places.contains(at);
+        Ok(page.events.into_iter().filter(wanted).collect())
+    }
+
+    fn save(
+        &self,
+        id: SubmissionId,
+        name: &str,
+        pattern: Option<&Pattern>,
+    ) -> Result<String, String> {
+        self.ok()?;
+        let what = pattern.map_or("all", Pattern::text);
+        Ok(format!("{what} of #{id} is in {name}"))
     }
 
     fn modules(&self, text: &str, offset: u64, limit: usize) -> Result<ModulePage, String> {

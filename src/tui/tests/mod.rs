@@ -2,6 +2,7 @@
 
 mod budgets;
 mod desk;
+mod logs;
 mod pictures;
 mod rows;
 mod terminal;

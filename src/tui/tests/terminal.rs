@@ -10,6 +10,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 
 use super::desk::Sample;
 use super::rows;
+use crate::logs::{Pattern, Piece};
 use crate::model::SubmissionId;
 use crate::tui::desk::{
     Desk, EventPage, Left, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
@@ -61,6 +62,11 @@ impl Desk for Fragile {
     fn comment(&self, id: SubmissionId, line: u32, text: &str) -> Result<String, String> { self.0.comment(id, line, text) }
     fn decide(&self, ruling: &Ruling) -> Result<String, String> { self.0.decide(ruling) }
     fn events(&self, id: SubmissionId, f: u64, l: usize) -> Result<EventPage, String> { self.0.events(id, f, l) }
+    fn events_before(&self, id: SubmissionId, b: Option<u64>, l: usize) -> Result<EventPage, String> { self.0.events_before(id, b, l) }
+    fn outline(&self, id: SubmissionId, f: u64) -> Result<Piece<(u64, crate::model::Event)>, String> { self.0.outline(id, f) }
+    fn search(&self, id: SubmissionId, f: u64, p: &Pattern) -> Result<Piece<u64>, String> { self.0.search(id, f, p) }
+    fn events_at(&self, id: SubmissionId, p: &[u64]) -> Result<Vec<(u64, crate::model::Event)>, String> { self.0.events_at(id, p) }
+    fn save(&self, id: SubmissionId, n: &str, p: Option<&Pattern>) -> Result<String, String> { self.0.save(id, n, p) }
     fn modules(&self, t: &str, o: u64, l: usize) -> Result<ModulePage, String> { self.0.modules(t, o, l) }
     fn module(&self, id: SubmissionId) -> Result<ModuleDetail, String> { self.0.module(id) }
     fn register(&self, r: Register, t: &str, o: u64, l: usize) -> Result<RegisterPage, String> { self.0.register(r, t, o, l) }

@@ -2,26 +2,19 @@
 
 use ratatui::layout::Rect;
 
-use super::log::{Gutter, LogLine};
 use super::progress::Ending;
 use super::{Build, Pane, Parts, StepRow};
 use crate::model::State;
 use crate::model::event::StepOutcome;
 use crate::model::reproduction::Reproduction;
 use crate::tui::figures::{bytes, clock, count, state_glyph, state_role, took};
-use crate::tui::ink::{
-    Ink, Line, after, below, columns, inset, left_of, right_of, span, top_of, wrap,
-};
+use crate::tui::ink::{Ink, below, inset, left_of, right_of, span, top_of, wrap};
 use crate::tui::screens::{Scene, placard};
-use crate::tui::search::highlighted;
 use crate::tui::theme::Role;
 use crate::tui::widgets::gauge::Gauge;
 
 /// Rows of the gauges.
 const GAUGES: u16 = 3;
-
-/// Columns before a line of the log.
-const GUTTER: u16 = 7;
 
 impl Build {
     /// Where the parts are. The log always has the whole width: so it scrolls by a few bytes.
@@ -113,7 +106,7 @@ impl Build {
         self.draw_summary(ink, parts.summary);
         self.draw_gauges(ink, parts.gauges);
         self.draw_steps(ink, parts);
-        self.draw_log(ink, parts);
+        self.draw_log(ink, parts, scene);
     }
 
     fn draw_summary(&self, ink: &mut Ink<'_>, area: Rect) {
@@ -373,66 +366,6 @@ impl Build {
             _ => (glyphs.good, Role::Good),
         };
         draw_word(ink, area, (mark, role), name, said);
-    }
-
-    fn draw_log(&self, ink: &mut Ink<'_>, parts: Parts) {
-        let role = if self.pane == Pane::Log {
-            Role::Accent
-        } else {
-            Role::Dim
-        };
-        let mut title = vec![span("Log", role)];
-        if !self.search.is_empty() {
-            title.push(span("  searching ", Role::Dim));
-            title.push(span(self.search.as_str(), Role::Match));
-        }
-        ink.rule(parts.log_head, 0, &title);
-        let place = match (self.follow, self.complete) {
-            (true, true) => " the end ".to_owned(),
-            (true, false) => " following ".to_owned(),
-            (false, _) => {
-                let shown = self.at.top + usize::from(parts.log.height);
-                let rest = self.log.lines().len().saturating_sub(shown) as u64
-                    + (self.seen - self.log.end());
-                if rest == 0 {
-                    " the end ".to_owned()
-                } else {
-                    format!(" {rest} below ")
-                }
-            }
-        };
-        ink.right(
-            left_of(parts.log_head, parts.log_head.width.saturating_sub(2)),
-            0,
-            &[span(place, Role::Dim)],
-        );
-        for row in 0..parts.log.height {
-            if let Some(line) = self.log.lines().get(self.at.top + usize::from(row)) {
-                self.draw_line(ink, below(top_of(parts.log, row + 1), row), line);
-            }
-        }
-    }
-
-    fn draw_line(&self, ink: &mut Ink<'_>, area: Rect, line: &LogLine) {
-        let glyphs = ink.glyphs();
-        let (label, role) = match line.gutter {
-            Gutter::Step(step) => (step.to_string(), Role::Dim),
-            Gutter::Head(step) => (step.to_string(), Role::Strong),
-            Gutter::Word(word) => (word.to_owned(), Role::Dim),
-        };
-        ink.put(area, 0, &format!("{label:>5}"), role);
-        ink.put(right_of(area, 5), 0, glyphs.gutter, Role::Faint);
-        let text = after(&line.text, self.at.left);
-        let spans: Line<'_> = if self.search.is_empty() {
-            vec![span(text, line.role)]
-        } else {
-            highlighted(text, &self.search, line.role)
-        };
-        let place = right_of(area, GUTTER);
-        if self.at.left > 0 && columns(&line.text) > 0 {
-            ink.put(right_of(area, 6), 0, glyphs.cut, Role::Faint);
-        }
-        ink.line(place, 0, &spans);
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use crate::logs::sanitise_log;
+use crate::logs::{Painted, painted, sanitise_log};
 use crate::model::event::{Happening, StepOutcome, Stream};
 use crate::model::ledger::Passage;
 use crate::model::reproduction::Reproduction;
-use crate::model::{Event, State};
+use crate::model::{Event, State, Timestamp};
 use crate::tui::figures::{bytes, count, took};
 use crate::tui::theme::Role;
 
@@ -19,14 +19,18 @@ const KEPT_BYTES: usize = 8 << 20;
 /// One line to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// The spool's line.
+    /// Its place in the spool.
     pub at: u64,
     /// What stands in the gutter.
     pub gutter: Gutter,
+    /// When it came.
+    pub when: Timestamp,
     /// The text, harmless.
     pub text: String,
     /// What it is.
     pub role: Role,
+    /// The colours that it came with.
+    pub paint: Painted,
 }
 
 /// What stands before a line.
@@ -45,9 +49,9 @@ pub enum Gutter {
 pub struct Log {
     lines: VecDeque<LogLine>,
     bytes: usize,
-    /// The spool's line where the stretch begins: everything to be shown from here to `end` is in it.
+    /// The place in the spool where the stretch begins: everything to be shown from here to `end` is in it.
     begin: u64,
-    /// The spool's line after its end.
+    /// The place after its end.
     end: u64,
 }
 
@@ -57,17 +61,17 @@ impl Log {
         &self.lines
     }
 
-    /// The spool's line where it begins.
+    /// The place where it begins.
     pub const fn begin(&self) -> u64 {
         self.begin
     }
 
-    /// The spool's line after its end.
+    /// The place after its end.
     pub const fn end(&self) -> u64 {
         self.end
     }
 
-    /// Forgets all and begins at the spool's line `at`.
+    /// Forgets all and begins at the place `at` of the spool.
     pub fn restart(&mut self, at: u64) {
         *self = Self {
             begin: at,
@@ -98,7 +102,7 @@ impl Log {
         gone
     }
 
-    /// Adds events before its beginning, those from the spool's line `from` on; gives how many lines that made.
+    /// Adds events before its beginning, those from the place `from` on; gives how many lines that made.
     pub fn prepend(&mut self, events: &[(u64, Event)], from: u64) -> usize {
         let mut added = 0;
         for (at, event) in events.iter().rev() {
@@ -126,13 +130,15 @@ impl Log {
 }
 
 /// The line that an event makes, if it makes one.
-fn shown(at: u64, event: &Event) -> Option<LogLine> {
+pub(super) fn shown(at: u64, event: &Event) -> Option<LogLine> {
     let line = |gutter, text: String, role| {
         Some(LogLine {
             at,
             gutter,
+            when: event.at,
             text,
             role,
+            paint: Painted::new(),
         })
     };
     let clean = |text: &str| sanitise_log(text).into_owned();
@@ -148,7 +154,9 @@ fn shown(at: u64, event: &Event) -> Option<LogLine> {
                 Stream::Stdout => Role::Text,
                 Stream::Stderr => Role::Dim,
             };
-            line(Gutter::Step(*step), clean(text), role)
+            let (text, paint) = painted(text);
+            let line = line(Gutter::Step(*step), text, role)?;
+            Some(LogLine { paint, ..line })
         }
         Happening::StepEnd {
             step,
@@ -225,6 +233,11 @@ fn shown(at: u64, event: &Event) -> Option<LogLine> {
             line(Gutter::Word("end"), clean(&text), Role::Bad)
         }
     }
+}
+
+/// What an event is shown as in the log, without its gutter; none if it is not.
+pub fn words_of(event: &Event) -> Option<String> {
+    shown(0, event).map(|line| line.text)
 }
 
 const fn state_words(state: State) -> &'static str {

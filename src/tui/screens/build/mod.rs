@@ -1,20 +1,28 @@
 //! One build, live or past: its steps, what it uses of its limits, and its log as it grows.
 
 mod draw;
+mod lines;
 mod log;
 mod progress;
 mod seek;
+mod selection;
 
 use ratatui::layout::Rect;
 
 use super::{Out, Scene, Screen};
-use crate::model::SubmissionId;
+use crate::logs::{Pattern, Piece};
+use crate::model::event::Happening;
+use crate::model::{Event, SubmissionId, Timestamp};
 use crate::tui::action::Action;
 use crate::tui::desk::{Chosen, EventPage};
 use crate::tui::message::{Effect, LINES, Request, Toward};
 use crate::tui::widgets::cursor::{Cursor, Scroll};
+use lines::Stamps;
 use log::Log;
+pub use log::words_of;
 use progress::{Ending, Progress};
+use seek::{Only, Search};
+use selection::Selection;
 
 /// Lines before the end of what is in memory at which more is read back.
 const AHEAD: usize = 200;
@@ -38,17 +46,25 @@ pub struct Build {
     outdated: bool,
     watched: Option<u64>,
     error: Option<String>,
-    /// The spool's line up to which everything has been taken.
+    /// The place of the spool up to which its end is known.
     seen: u64,
+    /// The place up to which the steps are known: behind `seen` where a long spool was opened at its end.
+    outlined: u64,
+    outlining: bool,
     progress: Progress,
+    begun: Option<Timestamp>,
     log: Log,
     asked: Option<Toward>,
-    stride: u64,
     pane: Pane,
     follow: bool,
     at: Scroll,
     step: Cursor,
-    search: String,
+    search: Option<Search>,
+    /// Only what matches, if that is shown.
+    only: Option<Only>,
+    selection: Option<Selection>,
+    wrap: bool,
+    stamps: Stamps,
 }
 
 impl Default for Build {
@@ -63,15 +79,21 @@ impl Default for Build {
             watched: None,
             error: None,
             seen: 0,
+            outlined: 0,
+            outlining: false,
             progress: Progress::default(),
+            begun: None,
             log: Log::default(),
             asked: None,
-            stride: LINES as u64,
             pane: Pane::Log,
             follow: true,
             at: Scroll::default(),
             step: Cursor::default(),
-            search: String::new(),
+            search: None,
+            only: None,
+            selection: None,
+            wrap: false,
+            stamps: Stamps::None,
         }
     }
 }
@@ -102,6 +124,20 @@ impl Build {
     /// Whether there is anything to be seen of it.
     pub const fn is_known(&self) -> bool {
         self.seen > 0
+    }
+
+    /// What is to be saved: the log, or what matches where only that is shown; and under which name.
+    pub fn saving(&self) -> (String, Option<Pattern>) {
+        let slug = match self.slug.as_str() {
+            "" => "build",
+            slug => slug,
+        };
+        let id = self.id.map_or(0, |id| id.0);
+        let search = self.search.as_ref().filter(|_| self.only.is_some());
+        (
+            format!("{slug}-{id}.log"),
+            search.map(|search| search.pattern.clone()),
+        )
     }
 
     /// The slug, as far as it is known.
@@ -162,15 +198,12 @@ impl Build {
             }
         }
         match toward {
+            Toward::End => self.take_end(&page, scene),
             Toward::New => self.take_new(from, &page, scene),
             Toward::Earlier => {
                 self.asked = None;
-                if page.next < self.log.begin() {
-                    // The page was full before it met what is here: ask for less.
-                    self.stride = (self.stride / 2).max(1);
-                } else {
-                    self.stride = LINES as u64;
-                    self.at.top += self.log.prepend(&page.events, from);
+                if from == self.log.begin() {
+                    self.at.top += self.log.prepend(&page.events, page.begin);
                 }
             }
             Toward::Later => {
@@ -190,8 +223,73 @@ impl Build {
             slug: std::mem::take(&mut self.slug),
             attempt: self.attempt,
             pane: self.pane,
+            wrap: self.wrap,
+            stamps: self.stamps,
             ..Self::default()
         };
+    }
+
+    /// The spool was opened at its end.
+    fn take_end(&mut self, page: &EventPage, scene: Scene) {
+        self.asked = None;
+        if self.seen > 0 {
+            return;
+        }
+        self.log.restart(page.begin);
+        self.log.append(&page.events, page.next);
+        self.seen = page.next;
+        self.live = page.live;
+        self.complete = page.end && !page.live;
+        self.outdated = false;
+        if page.begin == 0 {
+            self.take_progress(&page.events, page.next);
+        }
+        self.settle_log(scene);
+    }
+
+    /// Takes a piece of what the steps are.
+    pub fn outline(
+        &mut self,
+        id: SubmissionId,
+        from: u64,
+        result: Result<Piece<(u64, Event)>, String>,
+    ) {
+        if self.id != Some(id) || from != self.outlined {
+            return;
+        }
+        self.outlining = false;
+        match result {
+            // A spool that became shorter has no more to say.
+            Ok(piece) if piece.end && piece.next <= from => self.outlined = self.seen,
+            Ok(piece) => self.take_progress(&piece.found, piece.next),
+            Err(error) => self.error = Some(error),
+        }
+    }
+
+    /// Takes what these events say of the steps, and knows them up to `next`.
+    fn take_progress(&mut self, events: &[(u64, Event)], next: u64) {
+        let present = self.present();
+        for (at, event) in events {
+            self.progress.take(*at, &event.what);
+            if let Happening::Build { .. } = event.what {
+                self.begun.get_or_insert(event.at);
+            }
+            if let (true, Some(slug)) = (self.slug.is_empty(), &event.slug) {
+                slug.as_str().clone_into(&mut self.slug);
+            }
+        }
+        self.outlined = next;
+        // What is chosen goes with what happens, unless somebody looks at the steps.
+        if self.pane != Pane::Steps && self.present() != present {
+            let rows = self.step_rows();
+            let at = rows.iter().position(|row| Some(*row) == self.present());
+            self.step.at = at.unwrap_or(rows.len().saturating_sub(1));
+        }
+    }
+
+    /// Rows of the log.
+    fn log_height(&self, scene: Scene) -> usize {
+        self.parts(scene.body).log.height.into()
     }
 
     fn take_new(&mut self, from: u64, page: &EventPage, scene: Scene) {
@@ -201,12 +299,8 @@ impl Build {
         if from != self.seen {
             return;
         }
-        let present = self.present();
-        for (at, event) in &page.events {
-            self.progress.take(*at, &event.what);
-            if let (true, Some(slug)) = (self.slug.is_empty(), &event.slug) {
-                slug.as_str().clone_into(&mut self.slug);
-            }
+        if self.outlined == from {
+            self.take_progress(&page.events, page.next);
         }
         if self.log.end() == self.seen {
             let gone = self.log.append(&page.events, page.next);
@@ -216,12 +310,6 @@ impl Build {
         self.live = page.live;
         self.complete = page.end && !page.live;
         self.outdated = false;
-        // What is chosen goes with what happens, unless somebody looks at the steps.
-        if self.pane != Pane::Steps && self.present() != present {
-            let rows = self.step_rows();
-            let at = rows.iter().position(|row| Some(*row) == self.present());
-            self.step.at = at.unwrap_or(rows.len().saturating_sub(1));
-        }
         self.settle_log(scene);
     }
 
@@ -287,20 +375,29 @@ impl Build {
     fn follow_end(&mut self) {
         self.follow = true;
         if self.log.end() < self.seen {
-            self.log.restart(self.seen.saturating_sub(LINES as u64));
+            self.log.restart(self.seen);
             self.asked = None;
         }
     }
 
     fn settle_log(&mut self, scene: Scene) {
-        let height = self.parts(scene.body).log.height.into();
-        if self.follow {
-            self.at.top = self.log.lines().len().saturating_sub(height);
-        }
-        self.at.settle(self.log.lines().len(), height);
+        let last = self.last_top(self.parts(scene.body).log);
+        self.at.top = if self.follow {
+            last
+        } else {
+            self.at.top.min(last)
+        };
     }
 
-    fn move_in_log(&mut self, action: Action, height: usize) -> bool {
+    fn move_in_log(&mut self, action: Action, area: Rect) -> bool {
+        let height = usize::from(area.height);
+        if let (Some(only), Some(search)) = (&mut self.only, &self.search) {
+            return only.at.moved(action, search.places.len(), height);
+        }
+        if self.extend(action, height) {
+            return true;
+        }
+        let last = self.last_top(area);
         match action {
             Action::Top if self.log.begin() > 0 => {
                 self.log.restart(0);
@@ -309,14 +406,13 @@ impl Build {
             }
             Action::Bottom => self.follow_end(),
             _ => {
-                if !self.at.moved(action, self.log.lines().len(), height) {
+                if !self.at.moved(action, last + height, height) {
                     return false;
                 }
             }
         }
         if !matches!(action, Action::Left | Action::Right | Action::Bottom) {
-            let at_end =
-                self.log.end() == self.seen && self.at.top + height >= self.log.lines().len();
+            let at_end = self.log.end() == self.seen && self.at.top >= last;
             // Whoever scrolls down to the end wants to stay there, whoever scrolls up does not.
             self.follow =
                 at_end && matches!(action, Action::Down | Action::HalfDown | Action::PageDown);
@@ -331,7 +427,7 @@ impl Screen for Build {
         let parts = self.parts(scene.body);
         let height = usize::from(parts.log.height);
         let moved = match self.pane {
-            Pane::Log => self.move_in_log(action, height),
+            Pane::Log => self.move_in_log(action, parts.log),
             Pane::Steps => {
                 self.step
                     .moved(action, self.step_rows().len(), parts.steps.height.into())
@@ -364,7 +460,15 @@ impl Screen for Build {
             }
             Action::NextMatch => self.step_match(true, scene, out),
             Action::PreviousMatch => self.step_match(false, scene, out),
-            Action::Cancel => self.search.clear(),
+            Action::FailedStep => self.to_failed_step(scene, out),
+            Action::Only => self.toggle_only(scene, out),
+            Action::Select => self.toggle_selection(out),
+            Action::Wrap => self.wrap = !self.wrap,
+            Action::Stamps => self.stamps = self.stamps.next(),
+            Action::Cancel if self.selection.is_some() => self.selection = None,
+            Action::Cancel if self.only.is_some() => self.toggle_only(scene, out),
+            Action::Cancel => self.search = None,
+            Action::Copy if self.selection.is_some() => self.copy_selection(out),
             Action::Copy => match &self.progress.ending {
                 Some(Ending::Good(Some(digest))) => out.copy(digest.to_string()),
                 _ => out.warn(format!(
@@ -381,6 +485,25 @@ impl Screen for Build {
         let rows = self.step_rows().len();
         self.step
             .settle(rows, self.parts(scene.body).steps.height.into());
+        if self.seen == 0 && self.outdated && self.error.is_none() {
+            // The end first, however long it is.
+            if self.asked.is_none() && self.attempt == 0 {
+                self.asked = Some(Toward::End);
+                out.effects.push(Effect::Ask(Request::Events {
+                    id,
+                    from: 0,
+                    limit: LINES,
+                    toward: Toward::End,
+                }));
+            }
+            return;
+        }
+        if self.outlined < self.seen && !self.outlining && self.error.is_none() {
+            self.outlining = true;
+            let question = Request::Outline(id, self.outlined);
+            out.effects.push(Effect::Ask(question));
+        }
+        self.seek_on(id, self.log_height(scene), out);
         let done = self.complete && !self.outdated;
         if !done && self.watched != Some(self.seen) && self.error.is_none() {
             self.watched = Some(self.seen);
@@ -415,11 +538,20 @@ impl Screen for Build {
     fn offers(&self, action: Action) -> bool {
         match action {
             Action::Jump => self.pane == Pane::Steps,
-            Action::Copy => matches!(self.progress.ending, Some(Ending::Good(Some(_)))),
+            Action::Copy => {
+                self.selection.is_some()
+                    || matches!(self.progress.ending, Some(Ending::Good(Some(_))))
+            }
             Action::StopBuild => self.live,
             Action::Retry => matches!(self.progress.ending, Some(Ending::Bad(..))),
             Action::Follow => !self.complete && self.seen > 0,
-            Action::Search | Action::NextPane => self.seen > 0,
+            Action::Only => self.search.is_some(),
+            Action::Search
+            | Action::NextPane
+            | Action::Wrap
+            | Action::Stamps
+            | Action::Select
+            | Action::Save => self.seen > 0,
             _ => true,
         }
     }
@@ -435,14 +567,15 @@ impl Build {
         if self.asked.is_some() || self.error.is_some() {
             return;
         }
-        let height = usize::from(self.parts(scene.body).log.height);
+        let height = self.log_height(scene);
         let (begin, end) = (self.log.begin(), self.log.end());
-        let below = self.at.top + height + AHEAD >= self.log.lines().len();
-        let (from, limit, toward) = if below && end < self.seen {
-            (end, LINES as u64, Toward::Later)
-        } else if !self.follow && self.at.top < AHEAD && begin > 0 {
-            let from = begin.saturating_sub(self.stride);
-            (from, begin - from, Toward::Earlier)
+        let lines = self.log.lines().len();
+        let below = self.at.top + height + AHEAD >= lines;
+        let above = self.at.top < AHEAD && (!self.follow || lines < height + AHEAD);
+        let (from, toward) = if below && end < self.seen {
+            (end, Toward::Later)
+        } else if above && begin > 0 {
+            (begin, Toward::Earlier)
         } else {
             return;
         };
@@ -450,7 +583,7 @@ impl Build {
         out.effects.push(Effect::Ask(Request::Events {
             id,
             from,
-            limit: usize::try_from(limit).unwrap_or(LINES),
+            limit: LINES,
             toward,
         }));
     }
