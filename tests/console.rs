@@ -31,6 +31,15 @@ struct Console {
 impl Console {
     /// The console of `actor` on the scene's state.
     fn open(scene: &Scene, actor: &str) -> Self {
+        Self::open_with(scene, actor, Some("dark"))
+    }
+
+    /// The same, in the look that somebody has set.
+    fn open_plain(scene: &Scene, actor: &str) -> Self {
+        Self::open_with(scene, actor, None)
+    }
+
+    fn open_with(scene: &Scene, actor: &str, theme: Option<&str>) -> Self {
         let pair = native_pty_system().openpty(SIZE).unwrap();
         let modes = format!("{:?}", pair.master.get_termios());
         let mut command = CommandBuilder::new(FLAREO);
@@ -40,7 +49,7 @@ impl Console {
             ("SUDO_USER", actor),
             ("TERM", "xterm-256color"),
             ("LC_ALL", "C.UTF-8"),
-            ("FLAREO_THEME", "dark"),
+            ("FLAREO_THEME", theme.unwrap_or_default()),
         ] {
             command.env(name, value);
         }
@@ -376,4 +385,123 @@ fn what_is_asked_for_is_granted_with_a_reason() {
     console.press("q");
     console.press("q");
     console.ends_with(0);
+}
+
+#[test]
+fn a_console_that_lost_its_line_is_found_again_as_it_was() {
+    let scene = Scene::new();
+    publish(&scene, "one", "FROM debian:12-slim\nCMD [\"x\"]\n");
+    publish(&scene, "two", "FROM debian:12-slim\nCMD [\"y\"]\n");
+    let mut console = Console::open(&scene, REVIEWER);
+    console.shows(&["one", "two"]);
+    console.press("6");
+    console.shows(&["approved.seed", "submission.submit", "unbroken"]);
+    console.press("j");
+    console.shows(&["Entry 2"]);
+    console.kill(Signal::HUP);
+    console.ends_with(130);
+    let console = Console::open(&scene, REVIEWER);
+    console.shows(&["Entry 2", "unbroken"]);
+    console.kill(Signal::TERM);
+    console.ends_with(130);
+    // Somebody else begins at the queue.
+    let console = Console::open(&scene, "root");
+    console.shows(&["MODULE", "two"]);
+    console.kill(Signal::TERM);
+    console.ends_with(130);
+}
+
+#[test]
+fn whatever_comes_in_by_the_keyboard_the_terminal_is_whole_afterwards() {
+    let scene = Scene::new();
+    publish(&scene, "one", "FROM debian:12-slim\nCMD [\"x\"]\n");
+    let mut console = Console::open(&scene, REVIEWER);
+    console.shows(&["one"]);
+    // Bytes of every kind, the same every time: broken UTF-8, halves of sequences, answers that nobody asked for. Not the
+    // two keys that would leave or stop it, and none that says yes to a question.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut bytes = Vec::new();
+    while bytes.len() < 64 << 10 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let byte = (state >> 24) as u8;
+        if !matches!(
+            byte,
+            0x03 | 0x1a | b'q' | b'\r' | b'\n' | b'y' | b'x' | b'a'
+        ) {
+            bytes.push(byte);
+        }
+        if state.is_multiple_of(97) {
+            bytes.extend_from_slice(b"\x1b[200~");
+        }
+        if state.is_multiple_of(89) {
+            bytes.extend_from_slice(b"\x1b[<0;10;5M\x1b[?62;c\x1b]11;rgb:0/0/0\x07\x1bP+r\x1b\\");
+        }
+    }
+    console.keys.write_all(&bytes).unwrap();
+    console.keys.flush().unwrap();
+    // Out of whatever it has come to.
+    console.press("\x1b[201~");
+    std::thread::sleep(Duration::from_millis(300));
+    for _ in 0..5 {
+        console.press("\x1b");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    console.press("1");
+    console.shows(&["MODULE", "one"]);
+    console.kill(Signal::TERM);
+    console.ends_with(130);
+    let row = scene.json("root", ["show", "1"]);
+    assert_eq!(
+        row["submission"]["state"], "pending",
+        "nothing was decided by it"
+    );
+}
+
+#[test]
+fn a_theme_is_read_again_when_its_file_changes() {
+    let scene = Scene::new();
+    let theme = include_str!("../themes/dark.toml");
+    let file = scene.write("state/themes/mine.toml", theme);
+    scene.write("state/console.toml", "theme = \"mine\"\nmouse = true\n");
+    publish(&scene, "one", "FROM debian:12-slim\nCMD [\"x\"]\n");
+    let mut console = Console::open_plain(&scene, REVIEWER);
+    console.shows(&["one"]);
+    let mouse = |console: &Console| {
+        console
+            .screen
+            .lock()
+            .unwrap()
+            .screen()
+            .mouse_protocol_mode()
+    };
+    assert_ne!(mouse(&console), vt100::MouseProtocolMode::None);
+    std::fs::write(
+        &file,
+        theme.replace("good = { fg = \"78\" }", "good = { fg = \"nocolour\" }"),
+    )
+    .unwrap();
+    console.shows(&["the old look stays", "line"]);
+    // Aside and renamed, as editors do.
+    let aside = scene.write("state/themes/aside", theme.replace("\"78\"", "\"79\""));
+    std::fs::rename(aside, &file).unwrap();
+    console.shows(&["theme mine"]);
+    // A click on the tab of the audit log.
+    console.press("\x1b[<0;58;1M\x1b[<0;58;1m");
+    console.shows(&["approved.seed"]);
+    console.kill(Signal::TERM);
+    console.ends_with(130);
+}
+
+#[test]
+fn keys_that_conflict_are_named_before_anything_is_drawn() {
+    let scene = Scene::new();
+    scene.write(
+        "state/console.toml",
+        "[keys]\n\"review.approve\" = [\"x\"]\n",
+    );
+    let console = Console::open_plain(&scene, REVIEWER);
+    console.shows(&["review.approve", "review.reject", "Review"]);
+    console.ends_with(2);
 }

@@ -141,3 +141,69 @@ fn each_scene_looks_as_it_should() {
         }
     }
 }
+
+/// The recording that the README names, as a terminal shows it: the picture after each scene.
+fn played(cast: &str) -> Vec<(String, String)> {
+    let mut lines = cast.lines();
+    let head: serde_json::Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+    assert_eq!(head["version"], 2);
+    let side = |name: &str| u16::try_from(head[name].as_u64().unwrap()).unwrap();
+    let mut screen = vt100::Parser::new(side("height"), side("width"), 0);
+    let (mut pictures, mut name, mut last) = (Vec::new(), String::new(), 0.0);
+    for line in lines {
+        let (at, kind, text): (f64, String, String) = serde_json::from_str(line).unwrap();
+        assert!(at >= last, "time goes on");
+        last = at;
+        match kind.as_str() {
+            "m" => name = text,
+            _ => {
+                screen.process(text.as_bytes());
+                if !name.is_empty() {
+                    pictures.push((name.clone(), screen.screen().contents()));
+                }
+            }
+        }
+    }
+    pictures
+}
+
+#[test]
+fn the_recording_shows_the_scenes_of_today() {
+    if !can_build() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let stage = match Stage::seed_in(folder.path(), true, FLAREO.into()) {
+        Ok(stage) => stage,
+        Err(error @ demo::DemoError::Base(_)) => {
+            println!("skipped: {error}");
+            return;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let (cast, _) = demo::cast::record(&stage, 80, 24).unwrap();
+    let Some((_, scenes)) = play(80, 24) else {
+        return;
+    };
+    let now = played(&cast);
+    assert_eq!(now.len(), scenes.len());
+    let plain = |text: &str| {
+        let rows: Vec<&str> = text.lines().map(str::trim_end).collect();
+        of_any_host(rows.join("\n").trim_end())
+    };
+    for ((name, picture), scene) in now.iter().zip(&scenes) {
+        assert_eq!(name, scene.name);
+        assert_eq!(plain(picture), plain(&scene.frame.text), "{name}");
+    }
+    // What is kept was made on another host: but for its digests and sizes it is the same.
+    let kept = include_str!("../data/demo.cast");
+    assert!(kept.len() < 300_000);
+    for ((name, then), (_, picture)) in played(kept).iter().zip(&now) {
+        assert_eq!(
+            plain(then),
+            plain(picture),
+            "{name}: record it anew with `flareo demo --cast data/demo.cast`"
+        );
+    }
+    assert_eq!(played(kept).len(), now.len());
+}

@@ -148,6 +148,9 @@ pub enum Command {
         /// Play the scripted run to its end and print what became of each submission
         #[arg(long)]
         headless: bool,
+        /// The same, recorded as an asciicast into this file
+        #[arg(long, value_name = "FILE")]
+        cast: Option<PathBuf>,
     },
     /// Explain a topic or a command; alone, list the topics
     Help {

@@ -98,7 +98,9 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
             output.say(String::from_utf8_lossy(&text).trim_end());
             return Ok(ExitCode::SUCCESS);
         }
-        Some(Command::Demo { headless }) => return demo::run(*headless, output),
+        Some(Command::Demo { headless, cast }) => {
+            return demo::run(*headless, cast.as_deref(), output);
+        }
         _ => {}
     }
     let site = open(arguments)?;

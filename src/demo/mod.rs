@@ -4,6 +4,7 @@
 //! vulnerability database of a few real advisories, and a submission for each way that one can end. [`script::play`]
 //! drives the console and the worker through all of it; `flareo demo` on a terminal lets a person do that.
 
+pub mod cast;
 pub mod host;
 pub mod samples;
 pub mod script;

@@ -18,6 +18,8 @@ pub struct Scene {
     pub name: &'static str,
     /// What the console showed.
     pub frame: Frame,
+    /// What a terminal that shows the scene before has to be sent.
+    pub bytes: Vec<u8>,
 }
 
 /// What became of a submission.
@@ -46,9 +48,20 @@ pub fn play(
     height: u16,
     show: &mut dyn FnMut(Scene),
 ) -> Result<Vec<Ending>, SiteError> {
+    play_as(stage, &Options::default(), width, height, show)
+}
+
+/// [`play`] in another look.
+pub(super) fn play_as(
+    stage: &Stage,
+    options: &Options,
+    width: u16,
+    height: u16,
+    show: &mut dyn FnMut(Scene),
+) -> Result<Vec<Ending>, SiteError> {
     // On a terminal it would wait beside the console.
     let worker = stage.site().attend()?;
-    let mut act = Act::new(stage.site(), width, height)?;
+    let mut act = Act::new(stage.site(), options, width, height)?;
     act.scene("queue", show);
 
     // The first one is fine: read it, approve it.
@@ -102,6 +115,16 @@ pub fn play(
     act.scene("queue-done", show);
     act.press("4")?;
     act.scene("catalog", show);
+    act.press("p")?;
+    act.scene("provenance", show);
+    act.press("esc 5")?;
+    act.scene("bases", show);
+    act.press("6")?;
+    act.scene("audit", show);
+    act.press("7")?;
+    act.scene("outbox", show);
+    act.press(":")?;
+    act.scene("palette", show);
     drop(worker);
     endings(stage.site())
 }
@@ -133,10 +156,10 @@ struct Act {
 }
 
 impl Act {
-    fn new(site: &Site, width: u16, height: u16) -> Result<Self, SiteError> {
+    fn new(site: &Site, options: &Options, width: u16, height: u16) -> Result<Self, SiteError> {
         let session = Session::new(
             Arc::new(crate::tui::SiteDesk::new(site)?),
-            &Options::default(),
+            options,
             width,
             height,
         )
@@ -177,6 +200,7 @@ impl Act {
         show(Scene {
             name,
             frame: self.session.frame(),
+            bytes: self.session.shown(),
         });
     }
 }

@@ -45,12 +45,17 @@ pub struct Written {
 }
 
 #[derive(Debug, Default)]
-struct Counter(Written);
+struct Counter {
+    written: Written,
+    /// What was written since it was taken last.
+    bytes: Vec<u8>,
+}
 
 impl Write for Counter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.bytes += bytes.len();
-        self.0.writes += 1;
+        self.written.bytes += bytes.len();
+        self.written.writes += 1;
+        self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -235,15 +240,24 @@ impl Session {
 
     /// What it costs to bring a terminal from the frame of the last call to the present one.
     pub fn cost(&mut self) -> Written {
-        let before = self.canvas.out().0;
+        let before = self.canvas.out().written;
         let buffer = self.buffer();
         // A counter takes everything.
         let _ = self.canvas.show(&buffer);
-        let after = self.canvas.out().0;
+        self.canvas.out().bytes.clear();
+        let after = self.canvas.out().written;
         Written {
             bytes: after.bytes - before.bytes,
             writes: after.writes - before.writes,
         }
+    }
+
+    /// What brings a terminal from the frame of the last call to the present one.
+    pub fn shown(&mut self) -> Vec<u8> {
+        let buffer = self.buffer();
+        // A counter takes everything.
+        let _ = self.canvas.show(&buffer);
+        std::mem::take(&mut self.canvas.out().bytes)
     }
 
     /// What was put on the clipboard so far.

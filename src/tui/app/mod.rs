@@ -262,7 +262,7 @@ impl App {
                     .filter(|l| !l.is_empty())
                     .collect();
                 self.note = Some(Note {
-                    text: format!("{}; the old look stays", lines.join(" ")),
+                    text: format!("the old look stays: {}", lines.join(" ")),
                     role: Role::Warn,
                 });
             }
