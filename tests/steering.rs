@@ -1,10 +1,29 @@
 //! Builds that somebody ends, submissions that are tried once more, and the plain words for every screen.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::{REVIEWER, SUBMITTER, Scene};
+
+/// A process that ends with the test.
+struct Ends(Child);
+
+impl Ends {
+    /// Ends as it should when it is asked to.
+    fn terminated(&mut self) -> bool {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.0.wait().unwrap().success()
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 fn publish(scene: &Scene, slug: &str, dockerfile: &str) -> String {
     scene.write(&format!("{slug}/Dockerfile"), dockerfile);
@@ -39,14 +58,16 @@ fn a_running_build_is_ended_and_tried_once_more() {
     let slow = "FROM debian:12-slim\nRUN echo begun && sleep 600\nCMD [\"sh\"]\n";
     let id = publish(&scene, "slow", slow);
     scene.ok(REVIEWER, ["review", &id, "approve"]);
-    let mut worker = scene
-        .command("root")
-        .args(["worker", "--format", "json"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut worker = Ends(
+        scene
+            .command("root")
+            .args(["worker", "--format", "json"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
     // Only in the middle of the step.
-    let lines = BufReader::new(worker.stdout.take().unwrap()).lines();
+    let lines = BufReader::new(worker.0.stdout.take().unwrap()).lines();
     let mut lines = lines.map_while(Result::ok);
     assert!(lines.any(|line| line.contains("\"text\":\"begun\"")));
     let asked = Instant::now();
@@ -76,7 +97,7 @@ fn a_running_build_is_ended_and_tried_once_more() {
     let quick = publish(
         &scene,
         "quick",
-        "FROM debian:12-slim\nRUN echo quick\nCMD [\"sh\"]\n",
+        "FROM debian:12-slim\nRUN echo quick > /quick\nCMD [\"sh\"]\n",
     );
     scene.ok(REVIEWER, ["review", &quick, "approve"]);
     let until = Instant::now() + Duration::from_secs(60);
@@ -84,9 +105,17 @@ fn a_running_build_is_ended_and_tried_once_more() {
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(state(&scene, &quick), "published");
-    let pid = rustix::process::Pid::from_child(&worker);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert!(worker.wait().unwrap().success());
+    for (what, words) in [
+        ("--packages", "signature verified"),
+        ("--provenance", "buildType"),
+        ("--layers", "echo quick"),
+        ("--findings", "nothing new since it was published"),
+    ] {
+        let told = scene.ok("root", ["module", "show", "quick", what]).out();
+        assert!(told.contains(words), "{what}\n{told}");
+        scene.json("root", ["module", "show", "quick", what]);
+    }
+    assert!(worker.terminated());
     scene.ok("root", ["audit", "verify"]);
     let log = scene.ok("root", ["audit", "log"]).out();
     assert!(
@@ -157,13 +186,15 @@ fn a_queue_that_is_watched_tells_what_happens() {
     scene.ok("root", ["init"]);
     let rootfs = scene.write("rootfs/etc/os-release", "ID=debian\n");
     scene.base("debian:12-slim", rootfs.parent().unwrap().parent().unwrap());
-    let mut watch = scene
-        .command("root")
-        .args(["queue", "--watch"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(watch.stdout.take().unwrap())
+    let mut watch = Ends(
+        scene
+            .command("root")
+            .args(["queue", "--watch"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut lines = BufReader::new(watch.0.stdout.take().unwrap())
         .lines()
         .map_while(Result::ok);
     assert!(lines.next().unwrap().contains("no submissions"));
@@ -177,7 +208,5 @@ fn a_queue_that_is_watched_tells_what_happens() {
     let gone = lines.next().unwrap();
     assert!(gone.contains("now rejected (not"), "{gone}");
     assert!(!gone.contains('\u{1b}'), "{gone}");
-    let pid = rustix::process::Pid::from_child(&watch);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert!(watch.wait().unwrap().success());
+    assert!(watch.terminated());
 }

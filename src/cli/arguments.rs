@@ -412,6 +412,18 @@ pub enum Module {
     Show {
         /// Its name
         slug: Slug,
+        /// Its bill of materials instead, once the signature was verified
+        #[arg(long, group = "what")]
+        packages: bool,
+        /// How it was made instead, once the signature was verified
+        #[arg(long, group = "what")]
+        provenance: bool,
+        /// Its layers instead, and which instruction made each
+        #[arg(long, group = "what")]
+        layers: bool,
+        /// What the scanner says of it today instead
+        #[arg(long, group = "what")]
+        findings: bool,
     },
     /// Write the image with its signature and attestations
     Export {

@@ -2,18 +2,51 @@
 
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use super::arguments::Module as Verb;
+use super::doctor::text_of;
 use super::output::{Output, Role, role_of, size, time};
+use crate::attest::Verified;
 use crate::logs::sanitise;
 use crate::model::module::Module;
 use crate::model::reproduction::Reproduction;
-use crate::pipeline::{Site, SiteError};
+use crate::pipeline::{Site, SiteError, Target};
+use crate::tui::desk::Sheet;
+use crate::tui::module_sheets;
 
 /// Lists, shows, exports or yanks modules.
 pub fn run(site: &Site, verb: &Verb, output: &Output) -> Result<ExitCode, SiteError> {
     match verb {
         Verb::List => list(site, output)?,
-        Verb::Show { slug } => show(site, &site.module(slug)?, output)?,
+        Verb::Show {
+            slug,
+            packages,
+            provenance,
+            layers,
+            findings,
+        } => {
+            let module = site.module(slug)?;
+            match (*packages, *provenance, *layers, *findings) {
+                (false, false, false, false) => show(site, &module, output)?,
+                (true, ..) => {
+                    let sbom = verified(site, &module)?.sbom;
+                    told(&sbom, &module_sheets::packages(&sbom), output)?;
+                }
+                (_, true, ..) => {
+                    let provenance = verified(site, &module)?.provenance;
+                    told(&provenance, &module_sheets::provenance(&provenance), output)?;
+                }
+                (_, _, true, _) => {
+                    let layers = site.module_layers(&module)?;
+                    told(&layers, &module_sheets::layers(&layers), output)?;
+                }
+                _ => {
+                    let findings = site.module_findings(&module)?;
+                    told(&findings, &module_sheets::findings(&findings), output)?;
+                }
+            }
+        }
         Verb::Export {
             slug,
             output: destination,
@@ -37,6 +70,23 @@ pub fn run(site: &Site, verb: &Verb, output: &Output) -> Result<ExitCode, SiteEr
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is said in a signed document is shown once the signature was verified, and not before.
+fn verified(site: &Site, module: &Module) -> Result<Verified, SiteError> {
+    let all = site.verify(&Target::Image(module.digest), None)?;
+    let first = all.into_iter().next();
+    first.ok_or_else(|| SiteError::host("nothing is kept beside the image"))
+}
+
+/// What a screen of the console shows, in its words or as data.
+fn told(data: &impl Serialize, sheet: &Sheet, output: &Output) -> Result<(), SiteError> {
+    if output.json() {
+        return output.document(data);
+    }
+    output.say(&output.paint(Role::Strong, &sheet.title));
+    output.say(&text_of(sheet));
+    Ok(())
 }
 
 /// The colour of a label: only what was tried and failed wants to be looked at.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::stages::Stop;
 use super::{Site, SiteError};
 use crate::model::module::Module;
 use crate::model::scan::Vulnerability;
 
 /// A layer of a published image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ModuleLayer {
     /// The instruction that made it, or its digest where nobody says.
     pub made_by: String,
@@ -17,7 +19,7 @@ pub struct ModuleLayer {
 }
 
 /// What the scanner finds in a published image today.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ModuleFindings {
     /// What it did not find when the image was published.
     pub new: Vec<Vulnerability>,

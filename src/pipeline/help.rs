@@ -16,7 +16,7 @@ macro_rules! topics {
     };
 }
 
-topics! { submitting reviewing bases building differences limits network scanning signing policy linting linters }
+topics! { submitting reviewing console bases building differences limits network scanning signing policy linting linters }
 
 /// A text for a terminal: what stands between fences is indented instead.
 pub fn plain(markdown: &str) -> String {

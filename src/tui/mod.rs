@@ -29,7 +29,7 @@ pub mod frame;
 pub mod ink;
 pub mod keymap;
 pub mod message;
-mod module_sheets;
+pub mod module_sheets;
 pub mod registers;
 mod reload;
 mod run;

@@ -9,7 +9,7 @@ use super::widgets::chart::Chart;
 use crate::pipeline::{ModuleFindings, ModuleLayer};
 
 /// The packages of a CycloneDX bill that was verified.
-pub(super) fn packages(bill: &Value) -> Sheet {
+pub fn packages(bill: &Value) -> Sheet {
     let none = Vec::new();
     let components = bill["components"].as_array().unwrap_or(&none);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -35,7 +35,7 @@ pub(super) fn packages(bill: &Value) -> Sheet {
 }
 
 /// A SLSA provenance that was verified, as JSON indents it.
-pub(super) fn provenance(predicate: &Value) -> Sheet {
+pub fn provenance(predicate: &Value) -> Sheet {
     let text = serde_json::to_string_pretty(predicate).unwrap_or_default();
     let rows = text.lines().map(|line| SheetEntry::new(line, Role::Text));
     Sheet {
@@ -45,7 +45,7 @@ pub(super) fn provenance(predicate: &Value) -> Sheet {
 }
 
 /// The layers, the lowest first, as bars.
-pub(super) fn layers(layers: &[ModuleLayer]) -> Sheet {
+pub fn layers(layers: &[ModuleLayer]) -> Sheet {
     let whole = layers
         .iter()
         .map(|layer| layer.bytes)
@@ -66,7 +66,7 @@ pub(super) fn layers(layers: &[ModuleLayer]) -> Sheet {
 }
 
 /// What the scanner finds today, first what it did not find when the image was published.
-pub(super) fn findings(findings: &ModuleFindings) -> Sheet {
+pub fn findings(findings: &ModuleFindings) -> Sheet {
     let mut entries = vec![match findings.new.len() {
         0 => SheetEntry::new("nothing new since it was published", Role::Good),
         n => {

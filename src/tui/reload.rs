@@ -1,43 +1,56 @@
 //! Reads a theme's file again whenever somebody has written it, so that a look can be tried out while one looks.
 
+use std::io;
+use std::mem::MaybeUninit;
 use std::path::Path;
 use std::sync::mpsc::SyncSender;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 
 use super::crew::Signal;
 use super::message::Event;
 use super::theme::Theme;
 
-/// Watches the file `path` of the theme called `name` for as long as what this gives is kept.
-///
-/// # Errors
-/// If the system can't watch it.
-pub(super) fn watch(
-    name: &str,
-    path: &Path,
-    out: &SyncSender<Signal>,
-) -> notify::Result<RecommendedWatcher> {
-    let (name, file, out) = (name.to_owned(), path.to_owned(), out.clone());
+/// Watches the file `path` of the theme called `name`, until nobody listens any more or the system can't watch it.
+pub(super) fn watch(name: &str, path: &Path, out: &SyncSender<Signal>) {
+    // Where nothing can be watched, a theme is read once: no reason to do without a console.
+    let _ = try_watch(name, path, out);
+}
+
+fn try_watch(name: &str, path: &Path, out: &SyncSender<Signal>) -> io::Result<()> {
+    let (Some(folder), Some(file)) = (path.parent(), path.file_name()) else {
+        return Ok(());
+    };
     let mut known = std::fs::read_to_string(path).ok();
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let about = |event: &notify::Event| event.paths.contains(&file);
-        if !event.is_ok_and(|event| about(&event) && !event.kind.is_access()) {
-            return;
+    let descriptor = inotify::init(CreateFlags::CLOEXEC)?;
+    // Editors write aside and rename: the folder hears of it, a watch on the file would be lost.
+    let written = WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO;
+    inotify::add_watch(&descriptor, folder, written)?;
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut events = Reader::new(&descriptor, &mut buffer);
+    loop {
+        let event = match events.next() {
+            Ok(event) => event,
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let about = event
+            .file_name()
+            .is_some_and(|name| name.to_bytes() == file.as_encoded_bytes());
+        if !about {
+            continue;
         }
-        // A file that is just being replaced is not there for a moment: the next event tells of it.
-        let Ok(text) = std::fs::read_to_string(&file) else {
-            return;
+        // One that is gone again already: the next event tells of it.
+        let Ok(text) = std::fs::read_to_string(path) else {
+            continue;
         };
         if known.as_ref() == Some(&text) {
-            return;
+            continue;
         }
-        let theme = Theme::parse(&name, &text).map(Box::new);
+        let theme = Theme::parse(name, &text).map(Box::new);
         known = Some(text);
-        let _ = out.send(Signal::Event(Event::Theme(theme)));
-    })?;
-    // Editors write aside and rename: the folder hears of it, a watch on the file would be lost.
-    let folder = path.parent().unwrap_or(path);
-    watcher.watch(folder, RecursiveMode::NonRecursive)?;
-    Ok(watcher)
+        if out.send(Signal::Event(Event::Theme(theme))).is_err() {
+            return Ok(());
+        }
+    }
 }

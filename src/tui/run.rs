@@ -50,9 +50,10 @@ pub fn run(desk: &Arc<dyn Desk>, options: &Options) -> Result<ExitReason, Consol
     listening.recv().unwrap_or(Ok(()))?;
     let terminal = Terminal::take()?;
     spawn("keys", &out, read)?;
-    // Where nothing can be watched, a theme is read once: no reason to do without a console.
-    let _watcher = Theme::file(&options.theme, &options.themes)
-        .and_then(|file| reload::watch(&options.theme, &file, &out).ok());
+    if let Some(file) = Theme::file(&options.theme, &options.themes) {
+        let name = options.theme.clone();
+        spawn("theme", &out, move |out| reload::watch(&name, &file, out))?;
+    }
     drop(out);
     let mut console = Console {
         app,

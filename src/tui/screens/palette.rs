@@ -57,6 +57,11 @@ impl Palette {
                 && offers(line.action)
         });
         let mut all: Vec<Offer> = here.map(|line| Offer::Act(line.action)).collect();
+        // What belongs to the place stands before what works everywhere, as movements do.
+        all.sort_by_key(|offer| match offer {
+            Offer::Act(action) => action.declared().contexts.len(),
+            Offer::Theme(_) => usize::MAX,
+        });
         all.extend(names().into_iter().map(Offer::Theme));
         Self {
             prompt: Prompt::default(),

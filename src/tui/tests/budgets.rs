@@ -113,3 +113,18 @@ fn another_screen_costs_twelve_kilobytes() {
         assert_within("a page further", cost(&mut session, "pgdn"), 12_000);
     }
 }
+
+#[test]
+fn a_move_in_a_register_costs_no_more_than_its_sheet() {
+    for theme in THEMES {
+        let mut session = open_with(Sample::many(), theme, 200, 50);
+        for screen in ["5", "6", "7", "8"] {
+            session.press(screen).unwrap();
+            assert_within(screen, session.cost(), 12_000);
+            for key in ["j", "j", "k"] {
+                let written = cost(&mut session, key);
+                assert_within(screen, written, 1500);
+            }
+        }
+    }
+}
