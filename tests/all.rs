@@ -22,6 +22,7 @@ mod sandbox;
 mod scan;
 mod steering;
 mod support;
+mod terminal;
 mod twice;
 mod vulnerabilities;
 mod way;

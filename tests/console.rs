@@ -10,7 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{FLAREO, REVIEWER, SUBMITTER, Scene};
 
-const SIZE: PtySize = PtySize {
+/// The size of its terminal.
+pub const SIZE: PtySize = PtySize {
     rows: 40,
     cols: 120,
     pixel_width: 0,
@@ -20,17 +21,18 @@ const SIZE: PtySize = PtySize {
 /// Only keeps what is broken from hanging the test.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-struct Console {
-    master: Box<dyn MasterPty + Send>,
+/// A program on a terminal of its own.
+pub struct Console {
+    pub master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
-    screen: Arc<Mutex<vt100::Parser>>,
+    pub screen: Arc<Mutex<vt100::Parser>>,
     modes: String,
 }
 
 impl Console {
     /// The console of `actor` on the scene's state.
-    fn open(scene: &Scene, actor: &str) -> Self {
+    pub fn open(scene: &Scene, actor: &str) -> Self {
         Self::open_with(scene, actor, Some("dark"))
     }
 
@@ -40,26 +42,38 @@ impl Console {
     }
 
     fn open_with(scene: &Scene, actor: &str, theme: Option<&str>) -> Self {
-        let pair = native_pty_system().openpty(SIZE).unwrap();
-        let modes = format!("{:?}", pair.master.get_termios());
-        let mut command = CommandBuilder::new(FLAREO);
+        let mut command = Self::command(scene, actor, FLAREO);
+        command.env("FLAREO_THEME", theme.unwrap_or_default());
+        command.arg("--state-dir");
+        command.arg(scene.state());
+        Self::start(command, SIZE)
+    }
+
+    /// A program in the environment of `actor`'s console.
+    pub fn command(scene: &Scene, actor: &str, program: &str) -> CommandBuilder {
+        let mut command = CommandBuilder::new(program);
         command.env_remove("FLAREO_STATE_DIR");
         command.env_remove("FLAREO_CONFIG");
         for (name, value) in [
             ("SUDO_USER", actor),
             ("TERM", "xterm-256color"),
             ("LC_ALL", "C.UTF-8"),
-            ("FLAREO_THEME", theme.unwrap_or_default()),
+            ("FLAREO_THEME", "dark"),
         ] {
             command.env(name, value);
         }
         command.env("HOME", scene.path(""));
-        command.arg("--state-dir");
-        command.arg(scene.state());
+        command
+    }
+
+    /// Starts it on a terminal of this size.
+    pub fn start(command: CommandBuilder, size: PtySize) -> Self {
+        let pair = native_pty_system().openpty(size).unwrap();
+        let modes = format!("{:?}", pair.master.get_termios());
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(SIZE.rows, SIZE.cols, 0)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(size.rows, size.cols, 0)));
         let shown = Arc::clone(&screen);
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
@@ -76,17 +90,17 @@ impl Console {
         }
     }
 
-    fn press(&mut self, keys: &str) {
+    pub fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.screen.lock().unwrap().screen().contents()
     }
 
     /// Waits until all of these stand on the screen together.
-    fn shows(&self, texts: &[&str]) {
+    pub fn shows(&self, texts: &[&str]) {
         let until = Instant::now() + DEADLINE;
         loop {
             let shown = self.text();
@@ -98,7 +112,7 @@ impl Console {
         }
     }
 
-    fn kill(&self, signal: Signal) {
+    pub fn kill(&self, signal: Signal) {
         let id = self
             .child
             .process_id()
@@ -107,7 +121,7 @@ impl Console {
     }
 
     /// Waits for the end, and wants the terminal as it was before.
-    fn ends_with(mut self, code: u32) {
+    pub fn ends_with(mut self, code: u32) {
         let until = Instant::now() + DEADLINE;
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -117,12 +131,20 @@ impl Console {
             std::thread::sleep(Duration::from_millis(20));
         };
         assert_eq!(status.exit_code(), code);
-        assert_eq!(format!("{:?}", self.master.get_termios()), self.modes);
-        // What it wrote last may still be on its way.
+        self.is_whole();
+    }
+
+    /// Waits for the terminal to be as it was before: what was written last may still be on its way.
+    pub fn is_whole(&self) {
+        let until = Instant::now() + DEADLINE;
         let whole = || {
             let screen = self.screen.lock().unwrap();
             let screen = screen.screen();
-            !screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste()
+            !screen.alternate_screen()
+                && !screen.hide_cursor()
+                && !screen.bracketed_paste()
+                && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
+                && format!("{:?}", self.master.get_termios()) == self.modes
         };
         while !whole() {
             assert!(Instant::now() < until, "the terminal is not whole again");
@@ -149,7 +171,8 @@ impl Drop for Worker {
     }
 }
 
-fn publish(scene: &Scene, slug: &str, dockerfile: &str) {
+/// Sends a submission of one file.
+pub fn publish(scene: &Scene, slug: &str, dockerfile: &str) {
     scene.write(&format!("{slug}/Dockerfile"), dockerfile);
     let folder = scene.path(slug);
     scene.ok(

@@ -19,10 +19,10 @@ pub fn flags(context: &dyn ContextSource, index: usize) -> Vec<String> {
         return Vec::new();
     };
     let mut found = by_name(entry);
-    if let EntryKind::File { .. } = entry.kind {
-        if let Ok(head) = context.head(index, HEAD) {
-            found.extend(by_content(entry, &head));
-        }
+    if let EntryKind::File { .. } = entry.kind
+        && let Ok(head) = context.head(index, HEAD)
+    {
+        found.extend(by_content(entry, &head));
     }
     found
 }

@@ -10,6 +10,8 @@ use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{Event as Input, MouseButton, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::process::{Signal as Number, kill_current_process_group};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -49,6 +51,7 @@ pub fn run(desk: &Arc<dyn Desk>, options: &Options) -> Result<ExitReason, Consol
     // From here on no signal ends us without the terminal being given back.
     listening.recv().unwrap_or(Ok(()))?;
     let terminal = Terminal::take()?;
+    spawn("keyboard", &out, gone)?;
     spawn("keys", &out, read)?;
     if let Some(file) = Theme::file(&options.theme, &options.themes) {
         let name = options.theme.clone();
@@ -225,6 +228,25 @@ impl Console {
         self.app.draw(&mut buffer);
         self.canvas.show(&buffer)?;
         Ok(())
+    }
+}
+
+/// Waits for the keyboard to go away. Reading keys never says so: crossterm takes the end of a terminal for nothing yet,
+/// and would ask for ever.
+fn gone(out: &SyncSender<Signal>) {
+    let keyboard = rustix::stdio::stdin();
+    // Nothing is asked for: a terminal that has hung up is told all the same.
+    let mut asked = [PollFd::from_borrowed_fd(keyboard, PollFlags::empty())];
+    loop {
+        match poll(&mut asked, None) {
+            Err(Errno::INTR) | Ok(0) => {}
+            // It can't be asked: whoever leaves does so by other ways.
+            Err(_) => return,
+            Ok(_) => {
+                let _ = out.send(Signal::Leave(ExitReason::HungUp));
+                return;
+            }
+        }
     }
 }
 
