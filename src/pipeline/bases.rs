@@ -64,15 +64,15 @@ impl Site {
         let versions = self.queue().base_history(reference)?;
         let now = row.held.as_ref().map(|base| base.imported_at);
         let before = versions.into_iter().map(|version| version.base);
-        let (used, users) = self.queue().base_users(reference, USERS)?;
+        let users = self.queue().base_users(reference, USERS)?;
         let held = row.held.as_ref().filter(|_| scanned);
         let findings = held.map(|base| self.findings_of(base.digest));
         Ok(BaseStory {
             before: before
                 .filter(|base| Some(base.imported_at) != now)
                 .collect(),
-            used,
-            users,
+            used: users.count,
+            users: users.latest,
             findings,
             row,
         })

@@ -40,6 +40,15 @@ pub struct AuditFilter {
     pub newest: bool,
 }
 
+/// A window of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditPage {
+    /// How many entries match in all.
+    pub total: u64,
+    /// Those of the window, the latest first, each with the slug of the submission it is about.
+    pub entries: Vec<(AuditEntry, Option<Slug>)>,
+}
+
 const ZERO: Digest = Digest::from_bytes([0; 32]);
 const COLUMNS: &str = "number, at, actor, action, submission, facts, previous, hash";
 
@@ -169,12 +178,7 @@ impl Queue {
     ///
     /// # Errors
     /// If the database can't be read.
-    pub fn audit_page(
-        &self,
-        text: &str,
-        offset: u64,
-        limit: u32,
-    ) -> Result<(u64, Vec<(AuditEntry, Option<Slug>)>), StoreError> {
+    pub fn audit_page(&self, text: &str, offset: u64, limit: u32) -> Result<AuditPage, StoreError> {
         let text = text.to_lowercase();
         let offset = i64::try_from(offset).unwrap_or(i64::MAX);
         self.read(|t| {
@@ -199,8 +203,10 @@ impl Queue {
             let found = statement.query_map(params![text, below, limit, offset], |r| {
                 Ok((entry(r)?, r.get(8)?))
             })?;
-            let total = u64::try_from(total).unwrap_or_default();
-            Ok((total, found.collect::<Result<_, _>>()?))
+            Ok(AuditPage {
+                total: u64::try_from(total).unwrap_or_default(),
+                entries: found.collect::<Result<_, _>>()?,
+            })
         })
     }
 

@@ -18,6 +18,15 @@ pub struct BaseVersion {
     pub by: Actor,
 }
 
+/// Who stands on a reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUsers {
+    /// How many submissions were approved on it.
+    pub count: u64,
+    /// The latest of them.
+    pub latest: Vec<(SubmissionId, Slug, State)>,
+}
+
 const COLUMNS: &str = "reference, digest, bytes, layers, source, imported_at";
 
 fn base(row: &Row<'_>) -> rusqlite::Result<Base> {
@@ -131,11 +140,7 @@ impl Queue {
     ///
     /// # Errors
     /// If the database can't be read.
-    pub fn base_users(
-        &self,
-        reference: &Reference,
-        limit: u32,
-    ) -> Result<(u64, Vec<(SubmissionId, Slug, State)>), StoreError> {
+    pub fn base_users(&self, reference: &Reference, limit: u32) -> Result<BaseUsers, StoreError> {
         let users = "FROM submissions s WHERE s.id IN (
              SELECT d.submission FROM decisions d, json_each(d.binding, '$.pins') p
              WHERE d.verdict = 'approve' AND p.key = ?1)";
@@ -150,7 +155,10 @@ impl Queue {
             let found = statement.query_map(params![name, limit], |r| {
                 Ok((r.get(0)?, r.get(1)?, r.get(2)?))
             })?;
-            Ok((count.0, found.collect::<Result<_, _>>()?))
+            Ok(BaseUsers {
+                count: count.0,
+                latest: found.collect::<Result<_, _>>()?,
+            })
         })
     }
 

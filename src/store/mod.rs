@@ -42,8 +42,8 @@ use crate::model::{Clock, Timestamp};
 use columns::At;
 
 pub use attempts::Attempt;
-pub use audit::{AuditCheck, AuditFilter};
-pub use bases::BaseVersion;
+pub use audit::{AuditCheck, AuditFilter, AuditPage};
+pub use bases::{BaseUsers, BaseVersion};
 pub use changes::Changes;
 pub use error::StoreError;
 pub use exceptions::NewException;

@@ -457,12 +457,11 @@ impl Desk for SiteDesk {
             }
             Register::Audit => {
                 let page = site.queue().audit_page(text, offset, most);
-                let (total, entries) = page.map_err(self::text)?;
-                let rows = entries
-                    .iter()
-                    .map(|(entry, slug)| audit::row(entry, slug.as_ref()));
+                let page = page.map_err(self::text)?;
+                let entries = page.entries.iter();
+                let rows = entries.map(|(entry, slug)| audit::row(entry, slug.as_ref()));
                 RegisterPage {
-                    total,
+                    total: page.total,
                     rows: rows.collect(),
                 }
             }

@@ -354,11 +354,7 @@ impl App {
             }
             None => match (self.popups.last_mut(), &mut self.prompt) {
                 (Some(Popup::Deciding(deciding)), _) => deciding.key(key),
-                (Some(Popup::Palette(palette)), _) => {
-                    if palette.prompt.key(key) {
-                        palette.written();
-                    }
-                }
+                (Some(Popup::Palette(palette)), _) => palette.key(key),
                 (None, Some(prompt)) => {
                     let changed = prompt.key(key);
                     self.prompt_changed(changed);

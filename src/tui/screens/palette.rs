@@ -1,5 +1,6 @@
 //! Everything that can be done at a place, found by its name.
 
+use crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
 
 use super::popup::middle;
@@ -68,6 +69,13 @@ impl Palette {
             found: all.clone(),
             all,
             cursor: Cursor::default(),
+        }
+    }
+
+    /// Takes a key that belongs to what is being written.
+    pub fn key(&mut self, key: KeyEvent) {
+        if self.prompt.key(key) {
+            self.written();
         }
     }
 

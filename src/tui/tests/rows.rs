@@ -567,7 +567,7 @@ pub fn figures() -> Figures {
         } else {
             n % 4
         },
-        wait_seconds: (n % 3 > 0).then_some(600 + n * 400),
+        wait_seconds: (!n.is_multiple_of(3)).then_some(600 + n * 400),
     };
     Figures {
         days: (0..30).map(day).collect(),

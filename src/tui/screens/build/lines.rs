@@ -184,7 +184,7 @@ impl Build {
             rows_of(&line.text, self.text_width(area.width))
         } else {
             let skipped = line.text.len() - after(&line.text, left).len();
-            vec![skipped..line.text.len()]
+            std::iter::once(skipped..line.text.len()).collect()
         };
         let shown = rows.len().min(area.height.into());
         for (n, range) in rows.into_iter().take(shown).enumerate() {
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn rows_hold_the_whole_line_in_order() {
         assert_eq!(rows_of("abcdef", 4), [0..4, 4..6]);
-        assert_eq!(rows_of("", 4), [0..0]);
+        assert_eq!(rows_of("", 4), vec![std::ops::Range { start: 0, end: 0 }]);
         assert_eq!(rows_of("漢字", 1), [0..3, 3..6]);
         assert_eq!(rows_of(&"x".repeat(100_000), 10).len(), MOST_ROWS);
     }

@@ -460,7 +460,7 @@ impl Screen for Build {
             }
             Action::NextMatch => self.step_match(true, scene, out),
             Action::PreviousMatch => self.step_match(false, scene, out),
-            Action::FailedStep => self.to_failed_step(scene, out),
+            Action::FailedStep => self.show_failed_step(scene, out),
             Action::Only => self.toggle_only(scene, out),
             Action::Select => self.toggle_selection(out),
             Action::Wrap => self.wrap = !self.wrap,

@@ -212,7 +212,7 @@ impl Build {
         let height = self.log_height(scene);
         let here = self.here();
         let Some(search) = &self.search else {
-            self.to_failed_step(scene, out);
+            self.show_failed_step(scene, out);
             return;
         };
         let last = search.places.len().checked_sub(1);
@@ -239,7 +239,7 @@ impl Build {
     }
 
     /// To the step that failed.
-    pub(super) fn to_failed_step(&mut self, scene: Scene, out: &mut Out) {
+    pub(super) fn show_failed_step(&mut self, scene: Scene, out: &mut Out) {
         let mut steps = self.progress.steps.iter();
         match steps
             .find(|s| s.outcome == Some(StepOutcome::Failed))
