@@ -31,6 +31,9 @@ pub struct Usage {
     pub layer_bytes: u64,
     /// Processes of the running step.
     pub pids: u64,
+    /// What the running step has printed, in bytes.
+    #[serde(default)]
+    pub log_bytes: u64,
 }
 
 /// How a step ended.
@@ -64,6 +67,9 @@ pub enum Happening {
         time_limit: u64,
         /// Bytes.
         layer_limit: u64,
+        /// Bytes of output of a step.
+        #[serde(default)]
+        log_limit: u64,
     },
     /// A step begins.
     Step {

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::stages::Stop;
 use super::{Site, SiteError};
+use crate::model::SubmissionId;
 use crate::model::module::Module;
-use crate::model::scan::Vulnerability;
+use crate::model::scan::{ScanReport, Vulnerability};
 
 /// A layer of a published image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,6 +29,19 @@ pub struct ModuleFindings {
 }
 
 impl Site {
+    /// What the scanner found in the image of a submission when it was built.
+    ///
+    /// # Errors
+    /// If it was not scanned, or the report can't be read.
+    pub fn scan_of(&self, id: SubmissionId) -> Result<ScanReport, SiteError> {
+        let row = self.queue().submission(id)?;
+        self.scan_report(&row).map_err(|stop| match stop {
+            Stop::Failed(failure) => SiteError::refused(failure),
+            Stop::Host(error) | Stop::Lacking(error) => error,
+            Stop::Cancelled => SiteError::interrupted(),
+        })
+    }
+
     /// The layers of a module's image, the lowest first.
     ///
     /// # Errors
@@ -51,12 +65,7 @@ impl Site {
     /// # Errors
     /// If there is no scanner, or its report of then can't be read.
     pub fn module_findings(&self, module: &Module) -> Result<ModuleFindings, SiteError> {
-        let row = self.queue().submission(module.submission)?;
-        let then = self.scan_report(&row).map_err(|stop| match stop {
-            Stop::Failed(failure) => SiteError::refused(failure),
-            Stop::Host(error) | Stop::Lacking(error) => error,
-            Stop::Cancelled => SiteError::interrupted(),
-        })?;
+        let then = self.scan_of(module.submission)?;
         let now = self
             .scan_quietly(module.digest)
             .map_err(|error| SiteError::host(error.to_string()).help(error.help().to_owned()))?;

@@ -149,6 +149,8 @@ actions! {
     Select      "log.select"      ["v"], &[Build], "select", "choose lines to be copied";
     Save        "log.save"        ["S"], &[Build], "save", "save the log, or what matches, to a file";
     FailedStep  "log.failed"      ["F"], &[Build], "", "go to the step that failed";
+    ScanTable   "build.scan"      ["s"], &[Build], "scan", "what the scanner found in the image";
+    Network     "build.network"   ["c"], &[Build], "network", "the connections of a build that was granted the network";
     StopBuild   "build.cancel"    ["x"], &[Build], "cancel", "end this build";
     Retry       "build.retry"     ["r"], &[Build], "retry", "submit once more what has failed, as it is";
     Fold        "fold"            ["space"], &[Review], "unfold", "unfold or fold the chosen finding, or the lines of which nothing is said";

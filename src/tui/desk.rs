@@ -192,6 +192,10 @@ pub enum Look {
     Layers,
     /// What the scanner says of a module today.
     Findings,
+    /// What the scanner found in an image when it was built.
+    Scan,
+    /// What a build said over the network.
+    Network,
 }
 
 impl Look {
@@ -201,6 +205,11 @@ impl Look {
             self,
             Self::Packages | Self::Provenance | Self::Layers | Self::Findings
         )
+    }
+
+    /// Whether it is about what a build has left.
+    pub const fn is_of_a_build(&self) -> bool {
+        matches!(self, Self::Scan | Self::Network)
     }
 
     /// The word for it, while it is on its way.
@@ -214,6 +223,8 @@ impl Look {
             Self::Provenance => "Provenance".into(),
             Self::Layers => "Layers".into(),
             Self::Findings => "Findings".into(),
+            Self::Scan => "Scan".into(),
+            Self::Network => "Network".into(),
         }
     }
 }

@@ -20,6 +20,7 @@
 
 pub mod action;
 pub mod app;
+pub mod build_sheets;
 mod canvas;
 pub mod chord;
 mod crew;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::build_sheets;
 use super::desk::{
     Desk, EventPage, Left, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
     Standing,
@@ -293,6 +294,14 @@ impl Desk for SiteDesk {
             Look::Packages | Look::Provenance | Look::Layers | Look::Findings => {
                 return self.look_at_module(id, look);
             }
+            Look::Scan => self
+                .site
+                .scan_of(id)
+                .map(|report| build_sheets::scan(&report)),
+            Look::Network => self
+                .site
+                .connections(id)
+                .map(|ledger| build_sheets::network(&ledger)),
         }
         .map_err(words)
     }

@@ -204,6 +204,7 @@ impl Embedded {
             memory_bytes,
             time_seconds,
             layer_bytes,
+            log_bytes,
             ..
         } = request.limits;
         events.emit(Happening::Build {
@@ -211,6 +212,7 @@ impl Embedded {
             memory_limit: memory_bytes,
             time_limit: time_seconds,
             layer_limit: layer_bytes,
+            log_limit: log_bytes,
         });
         let board = Board::new(plan.stages.len());
         let build = Build {

@@ -1,6 +1,6 @@
 //! RUN: in the sandbox, on folders of the layers so far; what it changed becomes a layer.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 use super::stage::{Build, Made, Stage};
@@ -119,6 +119,7 @@ impl Stage<'_> {
         let observer = Told {
             step: step.number,
             build,
+            printed: Cell::new(0),
             last: RefCell::default(),
             network: network::Heard::default(),
         };
@@ -374,6 +375,7 @@ struct Told<'a> {
     step: u32,
     build: &'a Build<'a>,
     last: RefCell<StepUsage>,
+    printed: Cell<u64>,
     network: network::Heard,
 }
 
@@ -396,6 +398,7 @@ impl Told<'_> {
 
 impl Observer for Told<'_> {
     fn line(&self, stream: Stream, line: &[u8]) {
+        self.printed.set(self.printed.get() + line.len() as u64 + 1);
         self.build.events.emit(Happening::Log {
             step: self.step,
             stream,
@@ -417,6 +420,7 @@ impl Observer for Told<'_> {
             cpu_ms: milliseconds(usage.cpu),
             layer_bytes: watch.layer_bytes() + usage.disk_bytes,
             pids: usage.pids,
+            log_bytes: self.printed.get(),
         }));
     }
 

@@ -47,6 +47,9 @@ impl App {
             Answer::Looked { id, look, result } if look.is_of_a_module() => {
                 self.catalog.looked(id, &look, result);
             }
+            Answer::Looked { id, look, result } if look.is_of_a_build() => {
+                self.build.looked(id, &look, result);
+            }
             Answer::Looked { id, look, result } => self.review.looked(id, &look, result),
             Answer::Said(Ok(text)) => {
                 self.note = Some(Note {

@@ -2,6 +2,7 @@
 
 use ratatui::layout::Rect;
 
+use super::over::Over;
 use super::{Out, Scene, Screen, placard};
 use crate::model::SubmissionId;
 use crate::model::reproduction::Reproduction;
@@ -13,7 +14,6 @@ use crate::tui::ink::{Ink, below, inset, left_of, right_of, span, top_of, wrap};
 use crate::tui::message::{Effect, Request};
 use crate::tui::theme::Role;
 use crate::tui::widgets::cursor::Cursor;
-use crate::tui::widgets::sheet::SheetView;
 use crate::tui::widgets::window::Window;
 
 /// Rows of the detail below the list.
@@ -29,7 +29,7 @@ pub struct Catalog {
     detail: Option<(SubmissionId, Result<Box<ModuleDetail>, String>)>,
     asked: Option<SubmissionId>,
     /// What lies over the list for a while.
-    over: Option<(SubmissionId, Look, SheetView)>,
+    over: Option<Over>,
 }
 
 struct Layout {
@@ -82,10 +82,8 @@ impl Catalog {
 
     /// Takes what was looked into.
     pub fn looked(&mut self, id: SubmissionId, look: &Look, result: Result<Sheet, String>) {
-        if let Some((of, wanted, sheet)) = &mut self.over
-            && (*of, &*wanted) == (id, look)
-        {
-            sheet.answered(result);
+        if let Some(over) = &mut self.over {
+            over.answered(id, look, result);
         }
     }
 
@@ -105,18 +103,16 @@ impl Screen for Catalog {
             _ => None,
         };
         if let (Some(look), Some(id)) = (look, self.row().map(|row| row.submission)) {
-            self.over = Some((id, look.clone(), SheetView::default()));
-            out.effects.push(Effect::Ask(Request::Look(id, look)));
+            self.over = Some(Over::ask(id, look, out));
             return;
         }
-        if let Some((.., sheet)) = &mut self.over {
-            match action {
-                Action::Cancel => self.over = None,
-                _ => {
-                    sheet.moved(action);
-                }
+        match (&mut self.over, action) {
+            (Some(_), Action::Cancel) => {
+                self.over = None;
+                return;
             }
-            return;
+            (Some(over), _) => return over.act(action),
+            (None, _) => {}
         }
         let height = layout(scene.body).list.height.into();
         if self.cursor.moved(action, self.rows.length(), height) {
@@ -135,8 +131,8 @@ impl Screen for Catalog {
     }
 
     fn settle(&mut self, scene: Scene, out: &mut Out) {
-        if let Some((.., sheet)) = &mut self.over {
-            sheet.settle(scene.body.height.saturating_sub(1));
+        if let Some(over) = &mut self.over {
+            over.settle(scene.body);
         }
         let parts = layout(scene.body);
         let height = parts.list.height.into();
@@ -189,8 +185,8 @@ impl Screen for Catalog {
     }
 
     fn click(&mut self, column: u16, line: u16, scene: Scene) -> bool {
-        if let Some((.., sheet)) = &mut self.over {
-            return sheet.choose(usize::from(line.saturating_sub(scene.body.y + 1)));
+        if let Some(over) = &mut self.over {
+            return over.click(line, scene.body);
         }
         let area = layout(scene.body).list;
         let there = self.cursor.click(area, column, line, self.rows.length());
@@ -214,18 +210,9 @@ impl Screen for Catalog {
     }
 
     fn draw(&self, ink: &mut Ink<'_>, scene: Scene) {
-        if let Some((_, look, sheet)) = &self.over {
-            let title = sheet
-                .sheet()
-                .map_or_else(|| look.word(), |sheet| sheet.title.clone());
+        if let Some(over) = &self.over {
             let slug = self.row().map_or("", |row| row.slug.as_str());
-            let title = [
-                span(format!("{slug}  "), Role::Strong),
-                span(title, Role::Dim),
-            ];
-            ink.rule(scene.body, 0, &title);
-            sheet.draw(ink, below(scene.body, 1), true);
-            return;
+            return over.draw(ink, scene.body, slug);
         }
         let parts = layout(scene.body);
         match (self.rows.total(), self.rows.error()) {

@@ -4,6 +4,7 @@ pub mod build;
 pub mod catalog;
 pub mod deciding;
 pub mod help;
+pub mod over;
 pub mod palette;
 pub mod popup;
 pub mod queue;

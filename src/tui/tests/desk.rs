@@ -343,6 +343,8 @@ impl Desk for Sample {
                 new: vec![vulnerability("CVE-2026-1111")],
                 known: vec![vulnerability("CVE-2025-9999")],
             }),
+            Look::Scan => crate::tui::build_sheets::scan(&report()),
+            Look::Network => crate::tui::build_sheets::network(&[]),
             Look::Forecast => return Err("there is no vulnerability database".into()),
         })
     }

@@ -153,6 +153,8 @@ fn other_states() {
     narrow("review-reject", Sample::many(), "enter x N o enter");
     narrow("build-none", Sample::many(), "3");
     narrow("build-failed", Sample::many(), "j j j j j j j enter");
+    narrow("build-scan", Sample::many(), "j j j j j j enter s");
+    narrow("build-network", Sample::many(), "j j j j j j enter c");
     narrow(
         "build-published",
         Sample::many(),

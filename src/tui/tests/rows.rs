@@ -9,7 +9,7 @@ use crate::model::finding::Span;
 use crate::model::limits::{GIB, MIB};
 use crate::model::module::{Attachment, AttachmentKind, Module};
 use crate::model::reproduction::Reproduction;
-use crate::model::scan::{Vulnerability, VulnerabilitySeverity};
+use crate::model::scan::{ScanReport, Scanner, Vulnerability, VulnerabilitySeverity};
 use crate::model::submission::{Detection, Lease, Signal, Wishes};
 use crate::model::view::{BasePin, Check, CheckStatus, Previous, QueueRow, ReviewPage};
 use crate::model::{
@@ -263,6 +263,7 @@ pub fn running() -> Vec<Event> {
             memory_limit: 4 * GIB,
             time_limit: 600,
             layer_limit: 20 * GIB,
+            log_limit: 64 * MIB,
         }),
         step(1, "build", 2, "FROM node:20-slim AS build"),
         ended(1, StepOutcome::Cached, 0, 0),
@@ -285,6 +286,7 @@ pub fn running() -> Vec<Event> {
         cpu_ms: 120_300,
         layer_bytes: 16 * GIB,
         pids: 14,
+        log_bytes: 3 * MIB,
     })));
     events
 }
@@ -597,4 +599,26 @@ pub fn layers() -> Vec<ModuleLayer> {
         layer("RUN npm ci --offline", 9 << 20),
         layer("COPY --from=build /app /app", 310 << 10),
     ]
+}
+
+/// What a scanner found.
+pub fn report() -> ScanReport {
+    ScanReport {
+        image: Digest::of("image"),
+        scanner: Scanner {
+            name: "trivy".into(),
+            version: "0.69.3".into(),
+            database: Digest::of("database"),
+            database_updated_at: ago(3 * 1440),
+        },
+        os: Some("debian 12.5".into()),
+        packages: Vec::new(),
+        vulnerabilities: vec![
+            Vulnerability {
+                exception: Some(4),
+                ..vulnerability("CVE-2026-1111")
+            },
+            vulnerability("CVE-2026-2222"),
+        ],
+    }
 }

@@ -289,6 +289,12 @@ fn ctrl_z_gives_the_shell_back_and_fg_brings_the_console_back() {
         assert!(Instant::now() < deadline, "it did not stop");
         std::thread::sleep(Duration::from_millis(10));
     }
+    // What is typed before the shell has its terminal again, it throws away.
+    tty.wait_for("Stopped");
+    while !tty.text().trim_end().ends_with("ready>") {
+        assert!(Instant::now() < deadline, "the shell is not back");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     tty.press("echo the-$((40+2))nd\n");
     tty.wait_for("the-42nd");
     tty.press("fg\n");

@@ -14,7 +14,7 @@ use crate::tui::theme::Role;
 use crate::tui::widgets::gauge::Gauge;
 
 /// Rows of the gauges.
-const GAUGES: u16 = 3;
+const GAUGES: u16 = 4;
 
 impl Build {
     /// Where the parts are. The log always has the whole width: so it scrolls by a few bytes.
@@ -193,6 +193,12 @@ impl Build {
                 used: disk,
                 limit: ceiling.layers,
                 figures: of(bytes(disk), ceiling.layers, bytes(ceiling.layers)),
+            },
+            Gauge {
+                label: "output",
+                used: usage.log_bytes,
+                limit: ceiling.log,
+                figures: of(bytes(usage.log_bytes), ceiling.log, bytes(ceiling.log)),
             },
         ];
         let area = below(area, u16::from(area.height > GAUGES));

@@ -9,12 +9,13 @@ mod selection;
 
 use ratatui::layout::Rect;
 
+use super::over::Over;
 use super::{Out, Scene, Screen};
 use crate::logs::{Pattern, Piece};
 use crate::model::event::Happening;
 use crate::model::{Event, SubmissionId, Timestamp};
 use crate::tui::action::Action;
-use crate::tui::desk::{Chosen, EventPage};
+use crate::tui::desk::{Chosen, EventPage, Look, Sheet};
 use crate::tui::message::{Effect, LINES, Request, Toward};
 use crate::tui::widgets::cursor::{Cursor, Scroll};
 use lines::Stamps;
@@ -65,6 +66,8 @@ pub struct Build {
     selection: Option<Selection>,
     wrap: bool,
     stamps: Stamps,
+    /// What lies over it for a while.
+    over: Option<Over>,
 }
 
 impl Default for Build {
@@ -94,6 +97,7 @@ impl Default for Build {
             selection: None,
             wrap: false,
             stamps: Stamps::None,
+            over: None,
         }
     }
 }
@@ -124,6 +128,13 @@ impl Build {
     /// Whether there is anything to be seen of it.
     pub const fn is_known(&self) -> bool {
         self.seen > 0
+    }
+
+    /// Takes what was looked into.
+    pub fn looked(&mut self, id: SubmissionId, look: &Look, result: Result<Sheet, String>) {
+        if let Some(over) = &mut self.over {
+            over.answered(id, look, result);
+        }
     }
 
     /// What is to be saved: the log, or what matches where only that is shown; and under which name.
@@ -424,6 +435,23 @@ impl Build {
 impl Screen for Build {
     fn act(&mut self, action: Action, scene: Scene, out: &mut Out) {
         let Some(id) = self.id else { return };
+        let look = match action {
+            Action::ScanTable => Some(Look::Scan),
+            Action::Network => Some(Look::Network),
+            _ => None,
+        };
+        if let Some(look) = look {
+            self.over = Some(Over::ask(id, look, out));
+            return;
+        }
+        match (&mut self.over, action) {
+            (Some(_), Action::Cancel) => {
+                self.over = None;
+                return;
+            }
+            (Some(over), _) => return over.act(action),
+            (None, _) => {}
+        }
         let parts = self.parts(scene.body);
         let height = usize::from(parts.log.height);
         let moved = match self.pane {
@@ -481,6 +509,9 @@ impl Screen for Build {
 
     fn settle(&mut self, scene: Scene, out: &mut Out) {
         let Some(id) = self.id else { return };
+        if let Some(over) = &mut self.over {
+            over.settle(scene.body);
+        }
         self.settle_log(scene);
         let rows = self.step_rows().len();
         self.step
@@ -510,6 +541,16 @@ impl Screen for Build {
             out.effects.push(Effect::Watch(Some((id, self.seen))));
         }
         self.read_back(id, scene, out);
+    }
+
+    fn close(&mut self) -> bool {
+        self.over.take().is_some()
+    }
+
+    fn click(&mut self, _column: u16, line: u16, scene: Scene) -> bool {
+        self.over
+            .as_mut()
+            .is_some_and(|over| over.click(line, scene.body))
     }
 
     /// The build may have gone on, and what failed may work.
@@ -543,6 +584,8 @@ impl Screen for Build {
                     || matches!(self.progress.ending, Some(Ending::Good(Some(_))))
             }
             Action::StopBuild => self.live,
+            Action::ScanTable => self.progress.scan.is_some(),
+            Action::Network => self.seen > 0,
             Action::Retry => matches!(self.progress.ending, Some(Ending::Bad(..))),
             Action::Follow => !self.complete && self.seen > 0,
             Action::Only => self.search.is_some(),
@@ -557,6 +600,9 @@ impl Screen for Build {
     }
 
     fn draw(&self, ink: &mut crate::tui::ink::Ink<'_>, scene: Scene) {
+        if let Some(over) = &self.over {
+            return over.draw(ink, scene.body, &self.slug);
+        }
         self.draw_all(ink, scene);
     }
 }

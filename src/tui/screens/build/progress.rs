@@ -37,6 +37,8 @@ pub struct Ceiling {
     pub time: u64,
     /// In bytes.
     pub layers: u64,
+    /// Of a step's output, in bytes.
+    pub log: u64,
 }
 
 /// How a build ended.
@@ -83,12 +85,14 @@ impl Progress {
                 memory_limit,
                 time_limit,
                 layer_limit,
+                log_limit,
             } => {
                 self.total = *steps;
                 self.ceiling = Ceiling {
                     memory: *memory_limit,
                     time: *time_limit,
                     layers: *layer_limit,
+                    log: *log_limit,
                 };
             }
             Happening::Step {
