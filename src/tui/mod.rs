@@ -12,9 +12,11 @@
 //! | [`message`] | events, effects, questions and answers |
 //! | [`app`] | the state and how it changes |
 //! | [`screens`], [`widgets`] | one struct a screen, and what they are made of |
-//! | [`theme`], [`ink`] | looks by role; text put in its place, made harmless |
+//! | [`registers`], [`build_sheets`], [`module_sheets`] | what the model says, as rows and sheets |
+//! | [`theme`], [`glyphs`], [`ink`] | looks by role; text put in its place, made harmless |
 //! | [`mod@frame`], [`session`] | frames without a terminal |
-//! | `canvas`, `terminal`, `crew`, `run` | frames on a terminal, with as few bytes as possible |
+//! | `canvas`, `terminal`, `crew`, `reload`, `run` | frames on a terminal, with as few bytes as possible |
+//! | [`site`] | the desk over a real site |
 //!
 //! It must not know SQL, files or the engine: all of it lies behind [`Desk`].
 
@@ -27,6 +29,7 @@ mod crew;
 pub mod desk;
 mod figures;
 pub mod frame;
+pub mod glyphs;
 pub mod ink;
 pub mod keymap;
 pub mod message;

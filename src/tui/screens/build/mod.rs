@@ -6,16 +6,17 @@ mod log;
 mod progress;
 mod seek;
 mod selection;
+mod steps;
+mod taking;
 
 use ratatui::layout::Rect;
 
 use super::over::Over;
 use super::{Out, Scene, Screen};
-use crate::logs::{Pattern, Piece};
-use crate::model::event::Happening;
-use crate::model::{Event, SubmissionId, Timestamp};
+use crate::logs::Pattern;
+use crate::model::{SubmissionId, Timestamp};
 use crate::tui::action::Action;
-use crate::tui::desk::{Chosen, EventPage, Look, Sheet};
+use crate::tui::desk::{Chosen, Look, Sheet};
 use crate::tui::message::{Effect, LINES, Request, Toward};
 use crate::tui::widgets::cursor::{Cursor, Scroll};
 use lines::Stamps;
@@ -24,6 +25,7 @@ pub use log::words_of;
 use progress::{Ending, Progress};
 use seek::{Only, Search};
 use selection::Selection;
+use steps::StepRow;
 
 /// Lines before the end of what is in memory at which more is read back.
 const AHEAD: usize = 200;
@@ -102,23 +104,6 @@ impl Default for Build {
     }
 }
 
-/// A row of the list of steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum StepRow {
-    /// A stage begins; the first step of it.
-    Stage(usize),
-    /// A step.
-    Step(usize),
-    /// So many have not begun.
-    Rest(u32),
-    /// What the second build says, or came to.
-    Again,
-    /// The scanner's last word.
-    Scan,
-    /// The signer's last word.
-    Sign,
-}
-
 impl Build {
     /// What is shown.
     pub const fn id(&self) -> Option<SubmissionId> {
@@ -178,196 +163,9 @@ impl Build {
         self.outdated = true;
     }
 
-    /// Takes a stretch of the spool.
-    pub fn answered(
-        &mut self,
-        id: SubmissionId,
-        from: u64,
-        toward: Toward,
-        result: Result<EventPage, String>,
-        scene: Scene,
-    ) {
-        if self.id != Some(id) {
-            return;
-        }
-        let page = match result {
-            Ok(page) => page,
-            Err(error) => {
-                self.error = Some(error);
-                self.watched = None;
-                self.asked = None;
-                return;
-            }
-        };
-        self.error = None;
-        if page.attempt != self.attempt {
-            let fresh = self.attempt == 0;
-            self.attempt = page.attempt;
-            if !fresh {
-                self.begin_anew();
-                return;
-            }
-        }
-        match toward {
-            Toward::End => self.take_end(&page, scene),
-            Toward::New => self.take_new(from, &page, scene),
-            Toward::Earlier => {
-                self.asked = None;
-                if from == self.log.begin() {
-                    self.at.top += self.log.prepend(&page.events, page.begin);
-                }
-            }
-            Toward::Later => {
-                self.asked = None;
-                if from == self.log.end() {
-                    let gone = self.log.append(&page.events, page.next);
-                    self.at.top = self.at.top.saturating_sub(gone);
-                }
-            }
-        }
-    }
-
-    /// Another attempt: everything from the beginning.
-    fn begin_anew(&mut self) {
-        *self = Self {
-            id: self.id,
-            slug: std::mem::take(&mut self.slug),
-            attempt: self.attempt,
-            pane: self.pane,
-            wrap: self.wrap,
-            stamps: self.stamps,
-            ..Self::default()
-        };
-    }
-
-    /// The spool was opened at its end.
-    fn take_end(&mut self, page: &EventPage, scene: Scene) {
-        self.asked = None;
-        if self.seen > 0 {
-            return;
-        }
-        self.log.restart(page.begin);
-        self.log.append(&page.events, page.next);
-        self.seen = page.next;
-        self.live = page.live;
-        self.complete = page.end && !page.live;
-        self.outdated = false;
-        if page.begin == 0 {
-            self.take_progress(&page.events, page.next);
-        }
-        self.settle_log(scene);
-    }
-
-    /// Takes a piece of what the steps are.
-    pub fn outline(
-        &mut self,
-        id: SubmissionId,
-        from: u64,
-        result: Result<Piece<(u64, Event)>, String>,
-    ) {
-        if self.id != Some(id) || from != self.outlined {
-            return;
-        }
-        self.outlining = false;
-        match result {
-            // A spool that became shorter has no more to say.
-            Ok(piece) if piece.end && piece.next <= from => self.outlined = self.seen,
-            Ok(piece) => self.take_progress(&piece.found, piece.next),
-            Err(error) => self.error = Some(error),
-        }
-    }
-
-    /// Takes what these events say of the steps, and knows them up to `next`.
-    fn take_progress(&mut self, events: &[(u64, Event)], next: u64) {
-        let present = self.present();
-        for (at, event) in events {
-            self.progress.take(*at, &event.what);
-            if let Happening::Build { .. } = event.what {
-                self.begun.get_or_insert(event.at);
-            }
-            if let (true, Some(slug)) = (self.slug.is_empty(), &event.slug) {
-                slug.as_str().clone_into(&mut self.slug);
-            }
-        }
-        self.outlined = next;
-        // What is chosen goes with what happens, unless somebody looks at the steps.
-        if self.pane != Pane::Steps && self.present() != present {
-            let rows = self.step_rows();
-            let at = rows.iter().position(|row| Some(*row) == self.present());
-            self.step.at = at.unwrap_or(rows.len().saturating_sub(1));
-        }
-    }
-
     /// Rows of the log.
     fn log_height(&self, scene: Scene) -> usize {
         self.parts(scene.body).log.height.into()
-    }
-
-    fn take_new(&mut self, from: u64, page: &EventPage, scene: Scene) {
-        if self.watched == Some(from) {
-            self.watched = None;
-        }
-        if from != self.seen {
-            return;
-        }
-        if self.outlined == from {
-            self.take_progress(&page.events, page.next);
-        }
-        if self.log.end() == self.seen {
-            let gone = self.log.append(&page.events, page.next);
-            self.at.top = self.at.top.saturating_sub(gone);
-        }
-        self.seen = page.next;
-        self.live = page.live;
-        self.complete = page.end && !page.live;
-        self.outdated = false;
-        self.settle_log(scene);
-    }
-
-    /// The row of what happens now, or happened last.
-    fn present(&self) -> Option<StepRow> {
-        if self.progress.sign.is_some() {
-            return Some(StepRow::Sign);
-        }
-        if self.progress.scan.is_some() {
-            return Some(StepRow::Scan);
-        }
-        if self.progress.again.is_some() {
-            return Some(StepRow::Again);
-        }
-        let last = self.progress.steps.len().checked_sub(1)?;
-        Some(StepRow::Step(last))
-    }
-
-    /// The steps by their numbers, though stages that don't need each other are built side by side.
-    fn step_rows(&self) -> Vec<StepRow> {
-        let steps = &self.progress.steps;
-        let mut order: Vec<usize> = (0..steps.len()).collect();
-        order.sort_by_key(|&n| steps[n].number);
-        let several = steps.iter().any(|step| step.stage != steps[0].stage);
-        let mut rows = Vec::with_capacity(steps.len() + 4);
-        let mut stage = None;
-        for n in order {
-            if several && stage != Some(&steps[n].stage) {
-                stage = Some(&steps[n].stage);
-                rows.push(StepRow::Stage(n));
-            }
-            rows.push(StepRow::Step(n));
-        }
-        let rest = self.progress.total.saturating_sub(steps.len() as u32);
-        if rest > 0 && self.progress.ending.is_none() {
-            rows.push(StepRow::Rest(rest));
-        }
-        if self.progress.again.is_some() {
-            rows.push(StepRow::Again);
-        }
-        if self.progress.scan.is_some() {
-            rows.push(StepRow::Scan);
-        }
-        if self.progress.sign.is_some() {
-            rows.push(StepRow::Sign);
-        }
-        rows
     }
 
     /// Shows the log from the spool's line `at` on.
@@ -604,34 +402,6 @@ impl Screen for Build {
             return over.draw(ink, scene.body, &self.slug);
         }
         self.draw_all(ink, scene);
-    }
-}
-
-impl Build {
-    /// Asks for what lies before or after the stretch in memory, when it is nearly reached.
-    fn read_back(&mut self, id: SubmissionId, scene: Scene, out: &mut Out) {
-        if self.asked.is_some() || self.error.is_some() {
-            return;
-        }
-        let height = self.log_height(scene);
-        let (begin, end) = (self.log.begin(), self.log.end());
-        let lines = self.log.lines().len();
-        let below = self.at.top + height + AHEAD >= lines;
-        let above = self.at.top < AHEAD && (!self.follow || lines < height + AHEAD);
-        let (from, toward) = if below && end < self.seen {
-            (end, Toward::Later)
-        } else if above && begin > 0 {
-            (begin, Toward::Earlier)
-        } else {
-            return;
-        };
-        self.asked = Some(toward);
-        out.effects.push(Effect::Ask(Request::Events {
-            id,
-            from,
-            limit: LINES,
-            toward,
-        }));
     }
 }
 

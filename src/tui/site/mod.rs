@@ -1,33 +1,27 @@
 //! The console's desk over a real site.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod looks;
+mod registers;
+mod spools;
 
-use super::build_sheets;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use super::desk::{
     Desk, EventPage, Left, Look, ModuleDetail, ModulePage, QueueFilter, QueuePage, Ruling, Sheet,
     Standing,
 };
-use super::module_sheets;
-use super::registers::{Register, RegisterPage, audit, bases, doctor, outbox};
+use super::registers::{Register, RegisterPage};
 use super::screens::build;
-use super::sheets;
-use crate::logs::{Page, Pattern, Piece, SpoolError, SpoolReader, latest_attempt, spool_path};
+use crate::logs::{Pattern, Piece, SpoolReader};
 use crate::model::arrangement::Arrangement;
 use crate::model::decision::Verdict;
-use crate::model::event::Happening;
 use crate::model::view::{Check, ReviewPage};
-use crate::model::{Actor, Event, Reference, State, Submission, SubmissionId, Timestamp};
+use crate::model::{Actor, Event, State, SubmissionId, Timestamp};
 use crate::pipeline::{Seen, Site, SiteError, Target};
-use crate::store::{AuditCheck, Changes};
-
-/// Spools that are kept open: the one that is followed, and a few to come back to.
-const SPOOLS: usize = 8;
-
-/// A worker writes a build's last lines after it has moved the row: so long they are waited for.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+use crate::store::Changes;
+use registers::Chain;
+use spools::Spool;
 
 /// A site as the console sees it.
 pub struct SiteDesk {
@@ -40,22 +34,11 @@ pub struct SiteDesk {
     checks: Mutex<Vec<Check>>,
 }
 
-/// How the audit chain stands, in words.
-type Chain = Result<String, String>;
-
 /// What was last seen of the site.
 struct News {
     changes: Changes,
     workers: u32,
     count: u64,
-}
-
-/// The spool of a submission's latest attempt, with the index of what was read of it.
-struct Spool {
-    attempt: u32,
-    reader: SpoolReader,
-    /// Whether its last line was read: how the build ended.
-    ended: bool,
 }
 
 impl SiteDesk {
@@ -75,118 +58,6 @@ impl SiteDesk {
             chain: Mutex::default(),
             checks: Mutex::default(),
         })
-    }
-
-    /// The spool of the latest attempt at `id`, opened once; none if no attempt has begun.
-    fn spool(&self, id: SubmissionId) -> Result<Option<Arc<Mutex<Spool>>>, String> {
-        let logs = self.site.paths().logs();
-        let Some(attempt) = latest_attempt(&logs, id).map_err(text)? else {
-            return Ok(None);
-        };
-        let mut spools = held(&self.spools);
-        if let Some(spool) = spools.get(&id)
-            && held(spool).attempt == attempt
-        {
-            return Ok(Some(Arc::clone(spool)));
-        }
-        if spools.len() >= SPOOLS {
-            spools.pop_first();
-        }
-        let spool = Arc::new(Mutex::new(Spool {
-            attempt,
-            reader: SpoolReader::new(spool_path(&logs, id, attempt)),
-            ended: false,
-        }));
-        spools.insert(id, Arc::clone(&spool));
-        Ok(Some(spool))
-    }
-
-    /// What is said in a signed document is shown once the signature was verified, and not before.
-    fn look_at_module(&self, id: SubmissionId, look: &Look) -> Result<Sheet, String> {
-        let site = &self.site;
-        let module = site.queue().module_of(id).map_err(text)?;
-        let module = module.ok_or_else(|| format!("submission {id} is not in the catalog"))?;
-        let verified = || {
-            let target = Target::Image(module.digest);
-            let verified = site.verify(&target, None).map_err(words)?;
-            let first = verified.into_iter().next();
-            first.ok_or_else(|| "nothing is kept beside it".to_owned())
-        };
-        match look {
-            Look::Packages => Ok(module_sheets::packages(&verified()?.sbom)),
-            Look::Provenance => Ok(module_sheets::provenance(&verified()?.provenance)),
-            Look::Layers => site
-                .module_layers(&module)
-                .map(|layers| module_sheets::layers(&layers))
-                .map_err(words),
-            _ => site
-                .module_findings(&module)
-                .map(|findings| module_sheets::findings(&findings))
-                .map_err(words),
-        }
-    }
-
-    fn chain(&self) -> Result<Chain, String> {
-        let count = held(&self.news).count;
-        let mut known = held(&self.chain);
-        if let Some((at, chain)) = &*known
-            && *at == count
-        {
-            return Ok(chain.clone());
-        }
-        let chain = match self.site.queue().verify_audit().map_err(text)? {
-            AuditCheck::Intact { entries, .. } => Ok(format!("{entries} entries, unbroken")),
-            AuditCheck::Broken { number, why } => Err(format!("broken at entry {number}: {why}")),
-        };
-        *known = Some((count, chain.clone()));
-        Ok(chain)
-    }
-
-    /// The spool of the latest attempt at `id`, if one has begun.
-    fn latest_spool(&self, id: SubmissionId) -> Result<Option<PathBuf>, String> {
-        let logs = self.site.paths().logs();
-        let attempt = latest_attempt(&logs, id).map_err(text)?;
-        Ok(attempt.map(|attempt| spool_path(&logs, id, attempt)))
-    }
-
-    /// A page of the spool of `id`, as `read` reads it.
-    fn page_of(
-        &self,
-        id: SubmissionId,
-        read: &dyn Fn(&mut SpoolReader) -> Result<Page, SpoolError>,
-    ) -> Result<EventPage, String> {
-        let row = self.site.queue().submission(id).map_err(text)?;
-        let Some(spool) = self.spool(id)? else {
-            return Ok(EventPage {
-                end: true,
-                live: row.state.is_work(),
-                ..EventPage::default()
-            });
-        };
-        let mut spool = held(&spool);
-        let page = read(&mut spool.reader).map_err(text)?;
-        spool.ended |= page
-            .events
-            .last()
-            .is_some_and(|(_, event)| matches!(event.what, Happening::Result { .. }));
-        Ok(EventPage {
-            attempt: spool.attempt,
-            events: page.events,
-            begin: page.begin,
-            next: page.next,
-            end: page.end,
-            live: self.goes_on(&row, spool.ended),
-        })
-    }
-
-    /// Whether more may come to the spool of `row` after what was read.
-    fn goes_on(&self, row: &Submission, ended: bool) -> bool {
-        let just_now = || {
-            let age = self.site.clock().now().duration_since(row.updated_at);
-            age.unsigned_abs() < LAST_WORDS
-        };
-        row.state.is_work()
-            || (!ended && matches!(row.state, State::Failed | State::Published) && just_now())
     }
 }
 
@@ -274,36 +145,21 @@ impl Desk for SiteDesk {
     }
 
     fn look(&self, id: SubmissionId, look: &Look) -> Result<Sheet, String> {
-        match look {
-            Look::Files => self
-                .site
-                .context_files(id, "")
-                .map(|files| sheets::files(&files)),
-            Look::File(path) => self
-                .site
-                .context_file(id, path)
-                .map(|file| sheets::file(&file)),
-            Look::Build => self
-                .site
-                .effective_build(id)
-                .map(|build| sheets::build(&build)),
-            Look::Forecast => self
-                .site
-                .forecast(id)
-                .map(|forecast| sheets::forecast(&forecast)),
-            Look::Packages | Look::Provenance | Look::Layers | Look::Findings => {
-                return self.look_at_module(id, look);
-            }
-            Look::Scan => self
-                .site
-                .scan_of(id)
-                .map(|report| build_sheets::scan(&report)),
-            Look::Network => self
-                .site
-                .connections(id)
-                .map(|ledger| build_sheets::network(&ledger)),
-        }
-        .map_err(words)
+        self.look_at(id, look)
+    }
+
+    fn register(
+        &self,
+        register: Register,
+        text: &str,
+        offset: u64,
+        limit: usize,
+    ) -> Result<RegisterPage, String> {
+        self.rows_of(register, text, offset, limit)
+    }
+
+    fn entry(&self, register: Register, key: &str) -> Result<Sheet, String> {
+        self.sheet_of(register, key)
     }
 
     fn claim(&self, id: SubmissionId, steal: bool) -> Result<String, String> {
@@ -447,86 +303,6 @@ impl Desk for SiteDesk {
             "#{} is #{id} once more, and waits for a reviewer",
             row.id
         ))
-    }
-
-    fn register(
-        &self,
-        register: Register,
-        text: &str,
-        offset: u64,
-        limit: usize,
-    ) -> Result<RegisterPage, String> {
-        let (site, now) = (&self.site, self.now());
-        let most = u32::try_from(limit).unwrap_or(u32::MAX);
-        let all = |rows| RegisterPage::of_all(rows, text, offset, limit);
-        Ok(match register {
-            Register::Bases => {
-                let rows = site.base_rows().map_err(words)?;
-                all(rows.iter().map(|row| bases::row(row, now)).collect())
-            }
-            Register::Audit => {
-                let page = site.queue().audit_page(text, offset, most);
-                let page = page.map_err(self::text)?;
-                let entries = page.entries.iter();
-                let rows = entries.map(|(entry, slug)| audit::row(entry, slug.as_ref()));
-                RegisterPage {
-                    total: page.total,
-                    rows: rows.collect(),
-                }
-            }
-            Register::Outbox => {
-                let page = site.queue().mail_page(text, offset, most);
-                let (total, mails) = page.map_err(self::text)?;
-                RegisterPage {
-                    total,
-                    rows: mails.iter().map(outbox::row).collect(),
-                }
-            }
-            Register::Doctor => {
-                let checks = site.doctor();
-                let rows = checks.iter().map(doctor::check_row);
-                let rows = rows.chain(doctor::chart_rows()).collect();
-                *held(&self.checks) = checks;
-                all(rows)
-            }
-        })
-    }
-
-    fn entry(&self, register: Register, key: &str) -> Result<Sheet, String> {
-        let (site, gone) = (&self.site, || format!("there is no `{key}` any more"));
-        match register {
-            Register::Bases => {
-                let (name, looked) = match key.strip_prefix("findings ") {
-                    Some(name) => (name, true),
-                    None => (key, false),
-                };
-                let reference = name.parse::<Reference>().map_err(text)?;
-                let story = site.base_story(&reference, looked).map_err(words)?;
-                Ok(bases::sheet(&story, self.now()))
-            }
-            Register::Audit => {
-                let number = key.parse().map_err(|_| gone())?;
-                let entry = site.queue().audit_entry(number).map_err(text)?;
-                Ok(audit::sheet(&entry, &self.chain()?))
-            }
-            Register::Outbox => {
-                let mail = site.queue().mail(key.parse().map_err(|_| gone())?);
-                Ok(outbox::sheet(&mail.map_err(text)?))
-            }
-            Register::Doctor => match key.split_once(' ') {
-                Some(("check", name)) => {
-                    let checks = held(&self.checks);
-                    let check = checks.iter().find(|check| check.name == name);
-                    check.map(doctor::check_sheet)
-                }
-                Some(("chart", name)) => {
-                    let figures = site.queue().figures().map_err(text)?;
-                    doctor::chart_sheet(name, &figures)
-                }
-                _ => None,
-            }
-            .ok_or_else(gone),
-        }
     }
 
     fn module(&self, id: SubmissionId) -> Result<ModuleDetail, String> {
