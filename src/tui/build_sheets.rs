@@ -1,7 +1,7 @@
 //! What a build has left beside its log, as rows: what the scanner found, and what was said over the network.
 
 use super::desk::{Sheet, SheetEntry};
-use super::figures::{bytes, count, took};
+use super::figures::{bytes, count, took, vulnerability};
 use super::theme::Role;
 use crate::model::ledger::{LedgerEntry, Passage};
 use crate::model::scan::ScanReport;
@@ -22,22 +22,11 @@ pub fn scan(report: &ScanReport) -> Sheet {
         Role::Strong,
     )];
     entries.extend(found.into_iter().map(|found| {
-        let fixed = match &found.fixed {
-            Some(version) => format!("fixed in {version}"),
-            None => "no fix".into(),
-        };
         let (passes, role) = match found.exception {
             Some(exception) => (format!(", exception {exception}"), Role::Warn),
             None => (String::new(), Role::Text),
         };
-        let text = format!(
-            "{:<8} {:<18} {} {}, {fixed}{passes}  {}",
-            found.severity.word(),
-            found.id,
-            found.package,
-            found.installed,
-            found.title
-        );
+        let text = format!("{}{passes}  {}", vulnerability(found), found.title);
         SheetEntry::new(text.trim_end(), role)
     }));
     Sheet {

@@ -1,5 +1,6 @@
 //! Figures as people read them: ages, durations, sizes, dates.
 
+use crate::model::scan::Vulnerability;
 pub use crate::model::size::words as bytes;
 use crate::model::{State, Timestamp};
 
@@ -60,6 +61,21 @@ pub fn ordinal(n: u32) -> String {
         _ => "th",
     };
     format!("{n}{suffix}")
+}
+
+/// A vulnerability on one line: how bad, which, in what, and whether there is a way out.
+pub fn vulnerability(found: &Vulnerability) -> String {
+    let fixed = match &found.fixed {
+        Some(version) => format!("fixed in {version}"),
+        None => "no fix".into(),
+    };
+    format!(
+        "{:<8} {} in {} {}, {fixed}",
+        found.severity.word(),
+        found.id,
+        found.package,
+        found.installed
+    )
 }
 
 /// What a state is to the eye.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::desk::{Sheet, SheetEntry};
-use super::figures::{bytes, count};
+use super::figures::{bytes, count, vulnerability};
 use super::theme::Role;
 use super::widgets::chart::Chart;
 use crate::pipeline::{ModuleFindings, ModuleLayer};
@@ -86,17 +86,7 @@ pub fn findings(findings: &ModuleFindings) -> Sheet {
             ));
         }
         entries.extend(of.iter().map(|found| {
-            let fixed = match &found.fixed {
-                Some(version) => format!("fixed in {version}"),
-                None => "no fix".into(),
-            };
-            let text = format!(
-                "  {:<8} {} in {} {}, {fixed}",
-                found.severity.word(),
-                found.id,
-                found.package,
-                found.installed
-            );
+            let text = format!("  {}", vulnerability(found));
             SheetEntry::new(&text, role)
         }));
     }

@@ -33,6 +33,8 @@ pub struct Session {
     waiting: VecDeque<Effect>,
     news: News,
     watched: Option<(SubmissionId, u64)>,
+    /// Whether the desk answers.
+    answered: bool,
 }
 
 /// What it would cost to show frames on a terminal.
@@ -76,11 +78,12 @@ impl Session {
         height: u16,
     ) -> Result<Self, ConsoleError> {
         let mut session = Self::unsettled(desk, options, width, height)?;
+        session.answered = true;
         session.settle();
         Ok(session)
     }
 
-    /// The same before the desk has answered anything.
+    /// The same where the desk never answers: what is shown while one waits.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -103,6 +106,7 @@ impl Session {
             waiting,
             news: News::default(),
             watched: None,
+            answered: false,
         })
     }
 
@@ -176,13 +180,14 @@ impl Session {
         for _ in 0..MOST_EFFECTS {
             let Some(effect) = self.waiting.pop_front() else {
                 // Before there is nothing more to do, one look at the spool that is followed.
-                if looked || !self.look() {
+                if looked || !self.answered || !self.look() {
                     return;
                 }
                 looked = true;
                 continue;
             };
             match effect {
+                Effect::Ask(_) if !self.answered => {}
                 Effect::Ask(request) => {
                     let reply = ask(&*self.desk, request);
                     self.send(Event::Reply(Box::new(reply)));

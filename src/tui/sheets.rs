@@ -1,7 +1,7 @@
 //! What lies beside a submission, as rows: files, a file, the build that it comes to, the forecast.
 
 use super::desk::{Sheet, SheetEntry};
-use super::figures::bytes;
+use super::figures::{bytes, vulnerability};
 use super::theme::Role;
 use crate::logs::sanitise;
 use crate::model::effective::Effective;
@@ -110,21 +110,11 @@ pub(super) fn forecast(forecast: &Forecast) -> Sheet {
         ));
         entries.extend(of_it.into_iter().map(|expected| {
             let finding = &expected.finding;
-            let fixed = match &finding.fixed {
-                Some(version) => format!("fixed in {version}"),
-                None => "no fix".into(),
-            };
             let covered = match finding.exception {
                 Some(exception) => format!(", exception {exception}"),
                 None => String::new(),
             };
-            let text = format!(
-                "  {:<8} {} in {} {}, {fixed}{covered}",
-                finding.severity.word(),
-                finding.id,
-                finding.package,
-                finding.installed
-            );
+            let text = format!("  {}{covered}", vulnerability(finding));
             let role = if expected.rejects {
                 Role::Bad
             } else {

@@ -4,7 +4,7 @@ use super::{Column, RegisterRow};
 use crate::model::Timestamp;
 use crate::pipeline::{BaseRow, BaseStory};
 use crate::tui::desk::{Sheet, SheetEntry};
-use crate::tui::figures::{age, bytes, count, date};
+use crate::tui::figures::{age, bytes, count, date, vulnerability};
 use crate::tui::ink::span;
 use crate::tui::theme::Role;
 
@@ -115,13 +115,7 @@ pub fn sheet(story: &BaseStory, now: Timestamp) -> Sheet {
             let text = format!("{} today, {fixable} with a fix", found.len());
             fact("findings", &text, role);
             for found in found.iter().take(LISTED) {
-                let text = format!(
-                    "  {:<8} {} in {} {}",
-                    found.severity.word(),
-                    found.id,
-                    found.package,
-                    found.installed
-                );
+                let text = format!("  {}", vulnerability(found));
                 entries.push(SheetEntry::new(&text, Role::Text));
             }
         }

@@ -10,10 +10,11 @@ use crate::model::view::ModuleRow;
 use crate::tui::action::Action;
 use crate::tui::desk::{Chosen, Look, ModuleDetail, ModulePage, Sheet};
 use crate::tui::figures::{age, bytes, count, date, state_glyph, state_role};
-use crate::tui::ink::{Ink, below, inset, left_of, right_of, span, top_of, wrap};
+use crate::tui::ink::{Ink, Span, below, inset, left_of, right_of, span, top_of, wrap};
 use crate::tui::message::{Effect, Request};
-use crate::tui::theme::Role;
+use crate::tui::theme::{Glyphs, Role};
 use crate::tui::widgets::cursor::Cursor;
+use crate::tui::widgets::table;
 use crate::tui::widgets::window::Window;
 
 /// Rows of the detail below the list.
@@ -257,45 +258,27 @@ impl Catalog {
             .saturating_sub(2 + state + size + age_width + digest + signed)
             .min(32);
         let widths = [slug, digest, signed, state, size, age_width];
-        let mut at = right_of(parts.head, 2);
-        for (width, title) in widths.into_iter().zip([
+        let heads = [
             "MODULE",
             "DIGEST",
             "SIGNATURE",
             "STATE",
             "    SIZE",
             "  AGE",
-        ]) {
-            if width > 0 {
-                ink.put(left_of(at, width - 1), 0, title, Role::Dim);
-                at = right_of(at, width);
-            }
-        }
-        if !self.filter.is_empty() {
-            let holding = [
-                span(" holding ", Role::Dim),
-                span(self.filter.as_str(), Role::Match),
-                span(" ", Role::Dim),
-            ];
-            ink.right(parts.head, 0, &holding);
-        }
-        for line in 0..parts.list.height {
-            let index = self.cursor.top + usize::from(line);
-            if index >= self.rows.length() {
-                break;
-            }
-            let area = below(top_of(parts.list, line + 1), line);
-            match self.rows.row(index) {
-                Some(row) => draw_row(ink, area, row, widths, scene),
-                None => {
-                    ink.put(right_of(area, 2), 0, ink.glyphs().cut, Role::Faint);
-                }
-            }
-            if index == self.cursor.at {
-                ink.tint(area, Role::Selected);
-                ink.put(area, 0, ink.glyphs().chosen, Role::Selected);
-            }
-        }
+        ];
+        table::heads(ink, parts.head, heads.into_iter().zip(widths), &self.filter);
+        let (list, chosen) = (parts.list, Role::Selected);
+        table::rows(
+            ink,
+            list,
+            &self.rows,
+            self.cursor,
+            chosen,
+            &mut |ink, area, row| {
+                let cells = cells_of(row, ink.glyphs(), scene);
+                table::cells(ink, area, cells.iter().zip(widths));
+            },
+        );
         if let (Some(area), Some(row)) = (parts.detail, self.row()) {
             let detail = self
                 .detail
@@ -307,34 +290,24 @@ impl Catalog {
     }
 }
 
-fn draw_row(ink: &mut Ink<'_>, area: Rect, row: &ModuleRow, widths: [u16; 6], scene: Scene) {
-    let glyphs = ink.glyphs();
+fn cells_of(row: &ModuleRow, glyphs: &Glyphs, scene: Scene) -> [Span<'static>; 6] {
     let (signed, signed_role) = if row.signed {
         (format!("{} signed", glyphs.good), Role::Good)
     } else {
         (format!("{} none", glyphs.bad), Role::Bad)
     };
-    let cells = [
-        (row.slug.to_string(), Role::Strong),
-        (row.digest.short(), Role::Text),
-        (signed, signed_role),
-        (
-            format!("{} {}", state_glyph(glyphs, row.state), row.state),
-            state_role(row.state),
-        ),
-        (format!("{:>8}", bytes(row.bytes)), Role::Text),
-        (
+    let state = format!("{} {}", state_glyph(glyphs, row.state), row.state);
+    [
+        span(row.slug.to_string(), Role::Strong),
+        span(row.digest.short(), Role::Text),
+        span(signed, signed_role),
+        span(state, state_role(row.state)),
+        span(format!("{:>8}", bytes(row.bytes)), Role::Text),
+        span(
             format!("{:>5}", age(scene.now, row.published_at)),
             Role::Dim,
         ),
-    ];
-    let mut at = right_of(area, 2);
-    for (width, (text, role)) in widths.into_iter().zip(cells) {
-        if width > 0 {
-            ink.put(left_of(at, width - 1), 0, &text, role);
-            at = right_of(at, width);
-        }
-    }
+    ]
 }
 
 fn draw_detail(

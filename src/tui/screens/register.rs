@@ -12,6 +12,7 @@ use crate::tui::registers::{Register, RegisterPage, RegisterRow};
 use crate::tui::theme::{Glyphs, Role};
 use crate::tui::widgets::cursor::Cursor;
 use crate::tui::widgets::sheet::SheetView;
+use crate::tui::widgets::table;
 use crate::tui::widgets::window::Window;
 
 /// Which part the keys move in.
@@ -303,57 +304,30 @@ impl Listing {
 
     fn draw_all(&self, ink: &mut Ink<'_>, parts: &Layout) {
         let widths = self.widths(parts.list.width);
-        let mut at = right_of(parts.head, 2);
-        for (column, width) in self.register.columns().iter().zip(&widths) {
-            ink.put(
-                left_of(at, width.saturating_sub(1)),
-                0,
-                column.title,
-                Role::Dim,
-            );
-            at = right_of(at, *width);
-        }
-        if !self.filter.is_empty() {
-            let holding = [
-                span(" holding ", Role::Dim),
-                span(self.filter.as_str(), Role::Match),
-                span(" ", Role::Dim),
-            ];
-            ink.right(parts.head, 0, &holding);
-        }
-        for line in 0..parts.list.height {
-            let index = self.cursor.top + usize::from(line);
-            if index >= self.rows.length() {
-                break;
-            }
-            let area = below(top_of(parts.list, line + 1), line);
-            match self.rows.row(index) {
-                Some(row) => {
-                    let mut at = right_of(area, 2);
-                    let state = self.register.state_column();
-                    for (n, (cell, width)) in row.cells.iter().zip(&widths).enumerate() {
-                        let mut place = left_of(at, width.saturating_sub(1));
-                        if state == Some(n) {
-                            let used = ink.put(place, 0, mark(ink.glyphs(), cell.role), cell.role);
-                            place = right_of(place, used + 1);
-                        }
-                        ink.put(place, 0, &cell.text, cell.role);
-                        at = right_of(at, *width);
-                    }
+        let columns = self.register.columns().iter();
+        let heads = columns
+            .zip(&widths)
+            .map(|(column, width)| (column.title, *width));
+        table::heads(ink, parts.head, heads, &self.filter);
+        let chosen = match self.pane {
+            Pane::List => Role::Selected,
+            Pane::Sheet => Role::SelectedAside,
+        };
+        let state = self.register.state_column();
+        table::rows(
+            ink,
+            parts.list,
+            &self.rows,
+            self.cursor,
+            chosen,
+            &mut |ink, area, row| {
+                let mut cells = row.cells.clone();
+                if let Some(cell) = state.and_then(|n| cells.get_mut(n)) {
+                    cell.text = format!("{} {}", mark(ink.glyphs(), cell.role), cell.text).into();
                 }
-                None => {
-                    ink.put(right_of(area, 2), 0, ink.glyphs().cut, Role::Faint);
-                }
-            }
-            if index == self.cursor.at {
-                let role = match self.pane {
-                    Pane::List => Role::Selected,
-                    Pane::Sheet => Role::SelectedAside,
-                };
-                ink.tint(area, role);
-                ink.put(area, 0, ink.glyphs().chosen, role);
-            }
-        }
+                table::cells(ink, area, cells.iter().zip(widths.iter().copied()));
+            },
+        );
         if let Some((rule, area)) = parts.sheet {
             let title = self.sheet.sheet().map_or("", |sheet| sheet.title.as_str());
             ink.rule(rule, 0, &[span(title, Role::Strong)]);

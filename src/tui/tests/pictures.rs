@@ -2,6 +2,8 @@
 
 use super::desk::Sample;
 use super::{open, open_with};
+use crate::tui::desk::Chosen;
+use crate::tui::screens::ScreenId;
 use crate::tui::session::Session;
 
 /// Compares with `snapshots/console/NAME.snap`, text and runs of style.
@@ -168,6 +170,33 @@ fn while_the_desk_has_not_answered() {
     let desk = std::sync::Arc::new(Sample::many());
     let session = Session::unsettled(desk, &super::Options::default(), 80, 24).unwrap();
     keep("queue-loading", &session);
+    for (name, key) in [
+        ("catalog", "4"),
+        ("bases", "5"),
+        ("audit", "6"),
+        ("outbox", "7"),
+        ("doctor", "8"),
+    ] {
+        let desk = std::sync::Arc::new(Sample::many());
+        let mut session = Session::unsettled(desk, &super::Options::default(), 80, 24).unwrap();
+        session.press(key).unwrap();
+        keep(&format!("{name}-loading"), &session);
+    }
+    // A submission is known by its number before anything of it is.
+    for (name, screen) in [("review", ScreenId::Review), ("build", ScreenId::Build)] {
+        let desk = Sample::many();
+        desk.kept.lock().unwrap().screen = screen;
+        desk.kept.lock().unwrap().chosen = vec![(
+            screen,
+            Chosen {
+                key: "12".into(),
+                at: 0,
+            },
+        )];
+        let desk = std::sync::Arc::new(desk);
+        let session = Session::unsettled(desk, &super::Options::default(), 80, 24).unwrap();
+        keep(&format!("{name}-loading"), &session);
+    }
 }
 
 #[test]

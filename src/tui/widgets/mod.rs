@@ -5,4 +5,5 @@ pub mod cursor;
 pub mod gauge;
 pub mod prompt;
 pub mod sheet;
+pub mod table;
 pub mod window;
