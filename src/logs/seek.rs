@@ -77,18 +77,19 @@ impl SpoolReader {
         pattern: &Pattern,
         shown: Shown<'_>,
     ) -> Result<Piece<u64>, SpoolError> {
+        let marks = Finder::new(",\"text\":\"");
         let mut found = Vec::new();
         let (next, end) = self.stretches(from, PIECE, &mut |at, stretch| {
             match pattern.raw() {
                 Some(raw) => candidates(stretch, raw, pattern.has_blank(), &mut |start, line| {
-                    if confirmed(line, pattern, shown) {
+                    if confirmed(line, &marks, pattern, shown) {
                         found.push(at + start as u64);
                     }
                 }),
                 None => {
                     let mut start = 0;
                     for end in memchr_iter(b'\n', stretch) {
-                        if confirmed(&stretch[start..end], pattern, shown) {
+                        if confirmed(&stretch[start..end], &marks, pattern, shown) {
                             found.push(at + start as u64);
                         }
                         start = end + 1;
@@ -137,8 +138,8 @@ fn candidates(
     }
 }
 
-fn confirmed(line: &[u8], pattern: &Pattern, shown: Shown<'_>) -> bool {
-    if let Some(text) = plain_text(line) {
+fn confirmed(line: &[u8], marks: &Finder<'_>, pattern: &Pattern, shown: Shown<'_>) -> bool {
+    if let Some(text) = plain_text(line, marks) {
         return pattern.matches(text);
     }
     let Ok(event) = serde_json::from_slice::<Event>(line) else {
@@ -147,12 +148,16 @@ fn confirmed(line: &[u8], pattern: &Pattern, shown: Shown<'_>) -> bool {
     shown(&event).is_some_and(|text| pattern.matches(&text))
 }
 
-/// The text of a line of output that is shown as it stands in the spool: most of them.
-fn plain_text(line: &[u8]) -> Option<&str> {
+/// The text of a line of output that is shown as it stands in the spool: most of them. `marks` finds where a text begins.
+fn plain_text<'a>(line: &'a [u8], marks: &Finder<'_>) -> Option<&'a str> {
     let head = &line[..line.len().min(KIND)];
-    let kind = memchr::memmem::find(head, b"\"event\":\"log\"")?;
-    let text = memchr::memmem::find(&line[kind..], b",\"text\":\"")? + kind + 9;
-    let text = line.get(text..)?.strip_suffix(b"\"}")?;
+    let at = marks.find(head)?;
+    // Nothing but output has a stream before its text.
+    let (before, text) = (&line[..at], &line[at + marks.needle().len()..]);
+    if !before.ends_with(b"\"stdout\"") && !before.ends_with(b"\"stderr\"") {
+        return None;
+    }
+    let text = text.strip_suffix(b"\"}")?;
     let plain = text.is_ascii() && memchr::memchr3(b'\\', 0x7f, b'"', text).is_none();
     plain.then(|| std::str::from_utf8(text).ok()).flatten()
 }

@@ -1,9 +1,10 @@
 //! The threads beside the one that reads events and draws: two that ask the desk, one that follows a spool, one that
 //! looks for changes. All of them sleep while there is nothing to do, but for the last, which looks twice a second.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub(super) enum Signal {
 
 /// The threads' other end.
 pub(super) struct Crew {
-    questions: Sender<Request>,
+    questions: Arc<Questions>,
     watch: Sender<Option<(SubmissionId, u64)>>,
     /// While it is held, somebody listens.
     _listening: Arc<()>,
@@ -44,10 +45,9 @@ pub(super) struct Crew {
 impl Crew {
     /// Starts the threads. They end by themselves once nobody listens any more.
     pub(super) fn start(desk: &Arc<dyn Desk>, out: &SyncSender<Signal>) -> std::io::Result<Self> {
-        let (questions, asked) = channel();
-        let asked = Arc::new(Mutex::new(asked));
+        let questions = Arc::new(Questions::default());
         for n in 0..2 {
-            let (desk, asked) = (Arc::clone(desk), Arc::clone(&asked));
+            let (desk, asked) = (Arc::clone(desk), Arc::clone(&questions));
             spawn(&format!("desk-{n}"), out, move |out| {
                 answer(&*desk, &asked, out);
             })?;
@@ -68,8 +68,7 @@ impl Crew {
 
     /// Asks the desk; the answer comes as an event.
     pub(super) fn ask(&self, request: Request) {
-        // A thread that is gone has said why.
-        let _ = self.questions.send(request);
+        self.questions.put(request);
     }
 
     /// Follows a spool, or none.
@@ -101,10 +100,48 @@ pub(super) fn spawn(
     Ok(())
 }
 
-fn answer(desk: &dyn Desk, asked: &Mutex<Receiver<Request>>, out: &SyncSender<Signal>) {
-    loop {
-        let next = asked.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(request) = next else { return };
+/// What is to be asked, in order. Whoever types faster than the desk answers waits for the last answer, not for all.
+#[derive(Default)]
+struct Questions {
+    waiting: Mutex<(VecDeque<Request>, bool)>,
+    news: Condvar,
+}
+
+impl Questions {
+    fn put(&self, request: Request) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.0.retain(|earlier| !request.supersedes(earlier));
+        waiting.0.push_back(request);
+        self.news.notify_one();
+    }
+
+    /// The next question; none once nobody asks any more.
+    fn next(&self) -> Option<Request> {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self
+            .news
+            .wait_while(waiting, |(waiting, over)| waiting.is_empty() && !*over)
+            .unwrap_or_else(PoisonError::into_inner);
+        waiting.0.pop_front()
+    }
+
+    fn end(&self) {
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .1 = true;
+        self.news.notify_all();
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.questions.end();
+    }
+}
+
+fn answer(desk: &dyn Desk, asked: &Questions, out: &SyncSender<Signal>) {
+    while let Some(request) = asked.next() {
         let reply = ask(desk, request);
         if out
             .send(Signal::Event(Event::Reply(Box::new(reply))))
@@ -204,5 +241,44 @@ fn look(desk: &dyn Desk, listener: &Weak<()>, out: &SyncSender<Signal>) {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::desk::QueueFilter;
+
+    #[test]
+    fn whoever_types_fast_waits_for_the_last_answer_alone() {
+        let questions = Questions::default();
+        let page = |text: &str| Request::Queue {
+            filter: QueueFilter {
+                text: text.into(),
+                ..QueueFilter::default()
+            },
+            offset: 0,
+        };
+        for request in [
+            page("a"),
+            Request::Review(SubmissionId(1)),
+            Request::Standing,
+            page("ab"),
+            Request::Review(SubmissionId(2)),
+            page("abc"),
+        ] {
+            questions.put(request);
+        }
+        questions.end();
+        let left: Vec<Request> = std::iter::from_fn(|| questions.next()).collect();
+        assert_eq!(
+            left,
+            [
+                Request::Review(SubmissionId(1)),
+                Request::Standing,
+                Request::Review(SubmissionId(2)),
+                page("abc"),
+            ]
+        );
     }
 }

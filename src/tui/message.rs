@@ -174,6 +174,28 @@ pub enum Request {
     Entry(Register, String),
 }
 
+impl Request {
+    /// Whether the answer to `earlier`, if nobody has looked for it yet, is of no use once this is asked: another page of the
+    /// same list, another row of it.
+    pub fn supersedes(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (
+                Self::Register { register, .. },
+                Self::Register {
+                    register: before, ..
+                },
+            )
+            | (Self::Entry(register, _), Self::Entry(before, _)) => register == before,
+            (Self::Standing, Self::Standing)
+            | (Self::Queue { .. }, Self::Queue { .. })
+            | (Self::Modules { .. }, Self::Modules { .. })
+            | (Self::Module(_), Self::Module(_))
+            | (Self::Remember(_), Self::Remember(_)) => true,
+            _ => false,
+        }
+    }
+}
+
 /// An answer, and the time it was given.
 #[derive(Debug)]
 pub struct Reply {
