@@ -207,3 +207,24 @@ fn the_recording_shows_the_scenes_of_today() {
     }
     assert_eq!(played(kept).len(), now.len());
 }
+
+#[test]
+fn two_recordings_are_the_same_byte_for_byte() {
+    if !can_build() {
+        return;
+    }
+    let record = || {
+        let folder = tempfile::tempdir().unwrap();
+        let stage = match Stage::seed_in(folder.path(), true, FLAREO.into()) {
+            Ok(stage) => stage,
+            Err(error @ demo::DemoError::Base(_)) => {
+                println!("skipped: {error}");
+                return String::new();
+            }
+            Err(error) => panic!("{error}"),
+        };
+        demo::cast::record(&stage, 80, 24).unwrap().0
+    };
+    let (first, second) = (record(), record());
+    assert!(first == second, "two recordings differ");
+}

@@ -191,6 +191,7 @@ fn begins() -> [Happening; 2] {
             memory_limit: 4 << 30,
             time_limit: 600,
             layer_limit: 20 << 30,
+            log_limit: 64 << 20,
         },
         Happening::Step {
             step: 1,

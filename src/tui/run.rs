@@ -1,6 +1,8 @@
 //! The console on a terminal: waits for something to happen, updates, draws once.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
@@ -60,7 +62,8 @@ pub fn run(desk: &Arc<dyn Desk>, options: &Options) -> Result<ExitReason, Consol
     drop(out);
     let mut console = Console {
         app,
-        canvas: Canvas::new(io::stdout()),
+        // Not through the standard library's buffer: it would cut a frame in two at a line feed.
+        canvas: Canvas::new(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
         terminal,
         crew,
         size,
@@ -74,7 +77,7 @@ pub fn run(desk: &Arc<dyn Desk>, options: &Options) -> Result<ExitReason, Consol
 
 struct Console {
     app: App,
-    canvas: Canvas<io::Stdout>,
+    canvas: Canvas<File>,
     terminal: Terminal,
     crew: Crew,
     size: (u16, u16),
