@@ -19,7 +19,7 @@ pub fn run(site: &Site) -> Result<ExitCode, SiteError> {
 
 /// The console over `site`, in the look that suits the terminal.
 pub fn show(site: &Site) -> Result<ExitCode, SiteError> {
-    let desk: Arc<dyn Desk> = Arc::new(SiteDesk::new(site)?);
+    let desk: Arc<dyn Desk> = Arc::new(SiteDesk::new(site)?.scheduled(config::cron::tables()));
     let variable = |name: &str| std::env::var(name).ok();
     let settings =
         config::console::load(site.paths()).map_err(|e| SiteError::usage(e.to_string()))?;

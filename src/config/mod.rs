@@ -3,6 +3,7 @@
 //! This room reads files and the environment. It decides nothing.
 
 pub mod console;
+pub mod cron;
 mod paths;
 mod policy;
 

@@ -126,8 +126,10 @@ impl Stage {
         })?;
         host::make(root)?;
         let reference: Reference = BASE.parse().map_err(SiteError::host)?;
+        // The folder is another one each time, and the audit log holds what it is told.
+        let source = format!("rootfs:{}", root.display());
         self.site
-            .import_base(&reference, &format!("rootfs:{}", root.display()))?;
+            .import_base_as(&reference, &source, "rootfs:tools of this host")?;
         Ok(())
     }
 

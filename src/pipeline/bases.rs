@@ -89,6 +89,19 @@ impl Site {
     /// # Errors
     /// If the source can't be read or lies about itself. Nothing is kept under the name then.
     pub fn import_base(&self, reference: &Reference, source: &str) -> Result<Base, SiteError> {
+        self.import_base_as(reference, source, source)
+    }
+
+    /// The same where `source` is a place of the moment: what is put on record is `told`.
+    ///
+    /// # Errors
+    /// As [`import_base`](Self::import_base).
+    pub fn import_base_as(
+        &self,
+        reference: &Reference,
+        source: &str,
+        told: &str,
+    ) -> Result<Base, SiteError> {
         if reference.digest().is_some() {
             return Err(SiteError::usage(format!(
                 "`{}` names a digest: the cache finds that out by itself; write the tag alone",
@@ -96,7 +109,7 @@ impl Site {
             )));
         }
         let (store, fresh) = self.store().noting()?;
-        let kept = self.take_base(&store, reference, source);
+        let kept = self.take_base(&store, reference, source, told);
         if kept.is_err() {
             fresh.forget();
         }
@@ -108,6 +121,7 @@ impl Site {
         store: &Store,
         reference: &Reference,
         source: &str,
+        told: &str,
     ) -> Result<Base, SiteError> {
         let options = ImportOptions {
             registry: RegistrySettings::of_user(),
@@ -133,7 +147,7 @@ impl Site {
             digest: imported.digest,
             bytes: imported.bytes,
             layers: imported.layers,
-            source: source.to_owned(),
+            source: told.to_owned(),
             imported_at: self.clock().now(),
         };
         Ok(self.queue().put_base(&base, self.actor())?)

@@ -348,6 +348,8 @@ pub struct Standing {
     pub workers: u32,
     /// Of when the vulnerability database is, and whether that is too old for the policy; none if there is none.
     pub database: Option<(Timestamp, bool)>,
+    /// When cron runs a batch next, where a table of this host that can be read says so.
+    pub next_batch: Option<Timestamp>,
 }
 
 impl Standing {

@@ -144,12 +144,20 @@ impl App {
             }
             None => span(format!("{} no scan data", glyphs.warn), Role::Warn),
         };
-        // It gives way first, for the doctor tells it too.
-        let wide = columns(&text) + columns(&database.text) + columns(&workers.text) + 5;
-        let used = match wide < usize::from(area.width) {
-            true => ink.right(area, 0, &[database, span("  ", Role::Dim), workers]),
-            false => ink.right(area, 0, &[workers]),
-        };
+        let mut right = vec![workers];
+        let batch = standing.next_batch.map(|at| {
+            let text = format!("next batch in {}", age(at, self.now));
+            span(text, Role::Dim)
+        });
+        // What there is no room for gives way: first when cron comes, then what the doctor tells too.
+        let mut wide = columns(&text) + columns(&right[0].text) + 3;
+        for more in [Some(database), batch].into_iter().flatten() {
+            wide += columns(&more.text) + 2;
+            if wide < usize::from(area.width) {
+                right.splice(0..0, [more, span("  ", Role::Dim)]);
+            }
+        }
+        let used = ink.right(area, 0, &right);
         ink.put(
             left_of(area, area.width.saturating_sub(used + 1)),
             0,

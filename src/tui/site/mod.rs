@@ -13,6 +13,7 @@ use super::desk::{
 };
 use super::registers::{Register, RegisterPage};
 use super::screens::build;
+use crate::config::cron;
 use crate::logs::{Pattern, Piece, SpoolReader};
 use crate::model::arrangement::Arrangement;
 use crate::model::decision::Verdict;
@@ -32,6 +33,7 @@ pub struct SiteDesk {
     chain: Mutex<Option<(u64, Chain)>>,
     /// What the doctor said last.
     checks: Mutex<Vec<Check>>,
+    cron: Vec<cron::Table>,
 }
 
 /// What was last seen of the site.
@@ -57,7 +59,15 @@ impl SiteDesk {
             spools: Mutex::default(),
             chain: Mutex::default(),
             checks: Mutex::default(),
+            cron: Vec::new(),
         })
+    }
+
+    /// With the tables by which cron may run batches here.
+    #[must_use]
+    pub fn scheduled(mut self, tables: Vec<cron::Table>) -> Self {
+        self.cron = tables;
+        self
     }
 }
 
@@ -110,6 +120,7 @@ impl Desk for SiteDesk {
                 .collect(),
             workers: self.site.workers(),
             database: self.site.database_date(),
+            next_batch: cron::next_batch(&self.cron, self.now()),
         })
     }
 

@@ -248,6 +248,7 @@ impl Desk for Sample {
             counts,
             workers: 1,
             database: Some((ago(3 * 1440), false)),
+            next_batch: Some(ago(-25)),
         })
     }
 
