@@ -139,8 +139,9 @@ fn candidates(
 }
 
 fn confirmed(line: &[u8], marks: &Finder<'_>, pattern: &Pattern, shown: Shown<'_>) -> bool {
-    if let Some(text) = plain_text(line, marks) {
-        return pattern.matches(text);
+    // Whether it is an event at all is asked of the few that match.
+    if plain_text(line, marks).is_some_and(|text| !pattern.matches(text)) {
+        return false;
     }
     let Ok(event) = serde_json::from_slice::<Event>(line) else {
         return false;

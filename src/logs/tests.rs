@@ -276,6 +276,19 @@ proptest! {
 }
 
 #[test]
+fn what_only_looks_like_output_is_no_match() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut reader = spool_of(folder.path(), 0);
+    let mut file = OpenOptions::new().append(true).open(reader.path()).unwrap();
+    file.write_all(b"{\"\"step\":1,\"stream\":\"stdout\",\"text\":\"a b\"}\n")
+        .unwrap();
+    for wanted in ["a b", "a.*b"] {
+        let pattern = Pattern::new(wanted).unwrap();
+        assert_eq!(found(&mut reader, &pattern), [] as [u64; 0], "{wanted}");
+    }
+}
+
+#[test]
 fn an_outline_leaves_the_output_out() {
     let folder = tempfile::tempdir().unwrap();
     let mut reader = spool_of(folder.path(), 100);
