@@ -10,20 +10,20 @@ use super::output::Output;
 use crate::durable;
 use crate::lint::{self, Mended, Report};
 use crate::logs::sanitise;
-use crate::pipeline::{Site, SiteError};
+use crate::pipeline::{Linter, SiteError};
 
 /// Lints every path. 1 if anything blocks; with `--diff` and `--fix`, if anything still does afterwards.
-pub fn run(site: &Site, lint: &Lint, output: &Output) -> Result<ExitCode, SiteError> {
+pub fn run(linter: &Linter<'_>, lint: &Lint, output: &Output) -> Result<ExitCode, SiteError> {
     let blocked = match (lint.diff, lint.fix) {
-        (false, false) => read(site, lint, output)?,
-        (true, _) => diff(site, lint, output)?,
-        (_, true) => fix(site, lint, output)?,
+        (false, false) => read(linter, lint, output)?,
+        (true, _) => diff(linter, lint, output)?,
+        (_, true) => fix(linter, lint, output)?,
     };
     Ok(ExitCode::from(u8::from(blocked)))
 }
 
-fn read(site: &Site, lint: &Lint, output: &Output) -> Result<bool, SiteError> {
-    let reports = site.lint_paths(&lint.paths)?;
+fn read(linter: &Linter<'_>, lint: &Lint, output: &Output) -> Result<bool, SiteError> {
+    let reports = linter.check_paths(&lint.paths)?;
     let blocked = reports.iter().any(Report::blocked);
     if output.sarif() {
         let folders = lint.paths.iter().map(|path| folder_of(path));
@@ -43,11 +43,11 @@ fn read(site: &Site, lint: &Lint, output: &Output) -> Result<bool, SiteError> {
 }
 
 /// Prints one diff for all paths, and beside it what it does.
-fn diff(site: &Site, lint: &Lint, output: &Output) -> Result<bool, SiteError> {
+fn diff(linter: &Linter<'_>, lint: &Lint, output: &Output) -> Result<bool, SiteError> {
     let mut blocked = false;
     let mut whole = String::new();
     for path in &lint.paths {
-        let (_, mended) = site.mend_path(path)?;
+        let (_, mended) = linter.mend_path(path)?;
         blocked |= mended.report.blocked();
         let folder = folder_of(path);
         whole.push_str(&lint::unified(&mended.files, &|file| {
@@ -64,11 +64,11 @@ fn diff(site: &Site, lint: &Lint, output: &Output) -> Result<bool, SiteError> {
 }
 
 /// Writes the patches, and prints what is left.
-fn fix(site: &Site, lint: &Lint, output: &Output) -> Result<bool, SiteError> {
+fn fix(linter: &Linter<'_>, lint: &Lint, output: &Output) -> Result<bool, SiteError> {
     let mut blocked = false;
     let mut left = Vec::new();
     for path in &lint.paths {
-        let (_, mended) = site.mend_path(path)?;
+        let (_, mended) = linter.mend_path(path)?;
         blocked |= mended.report.blocked();
         write_all(path, &mended)?;
         if output.json() {

@@ -40,8 +40,8 @@ use clap::{CommandFactory as _, Parser as _};
 use serde_json::json;
 
 use crate::config::{self, Paths};
-use crate::model::Policy;
-use crate::pipeline::{Settings, Site, SiteError};
+use crate::model::{Policy, SystemClock};
+use crate::pipeline::{Linter, Settings, Site, SiteError};
 use crate::{access, engine, sandbox};
 use arguments::{Arguments, Command};
 use output::Output;
@@ -101,6 +101,8 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
         Some(Command::Demo { headless, cast }) => {
             return demo::run(*headless, cast.as_deref(), output);
         }
+        // Who submits has none, and needs none to be told what would be refused.
+        Some(Command::Lint(asked)) if !arguments.batch => return lint(arguments, asked, output),
         _ => {}
     }
     let site = open(arguments)?;
@@ -122,7 +124,6 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
     match command {
         Command::Publish(publish) => publish::run(&site, publish, output),
         Command::Policy(asked) => policy::run(&site, asked, output),
-        Command::Lint(lint) => lint::run(&site, lint, output),
         Command::Build(build) => build::run(&site, build, output),
         Command::Queue(queue) => queue::run(&site, queue, output),
         Command::Show(show) => examine::run(&site, show, output),
@@ -163,9 +164,28 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
         Command::Help { .. }
         | Command::Completions { .. }
         | Command::Man
+        | Command::Lint(_)
         | Command::Worker
         | Command::Demo { .. } => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Lints by what this host holds, where it has a catalog; elsewhere nothing is opened, and nothing is made.
+fn lint(
+    arguments: &Arguments,
+    asked: &arguments::Lint,
+    output: &Output,
+) -> Result<ExitCode, SiteError> {
+    let paths = paths(arguments)?;
+    if paths.queue().try_exists().map_err(SiteError::host)? {
+        return lint::run(&open(arguments)?.linter(&[])?, asked, output);
+    }
+    let policy = policy(&paths, arguments)?;
+    lint::run(
+        &Linter::without_a_site(&policy, &SystemClock)?,
+        asked,
+        output,
+    )
 }
 
 fn open(arguments: &Arguments) -> Result<Site, SiteError> {

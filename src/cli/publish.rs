@@ -40,7 +40,7 @@ pub fn run(site: &Site, publish: &Publish, output: &Output) -> Result<ExitCode, 
 /// Shows what lint finds, offers its patches, and asks whether what still blocks is to be sent all the same.
 fn agreed(site: &Site, folder: &Path, output: &Output) -> Result<bool, SiteError> {
     // What can't be read at all, publishing says with its reason.
-    let Ok((mut report, mended)) = site.mend_path(folder) else {
+    let Ok((mut report, mended)) = site.linter(&[])?.mend_path(folder) else {
         return Ok(true);
     };
     if !report.findings.is_empty() {

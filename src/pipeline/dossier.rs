@@ -3,104 +3,25 @@
 use std::collections::BTreeMap;
 
 use super::compare::Now;
+use super::read::Read;
 use super::{Site, SiteError};
+use crate::dockerfile;
 use crate::dockerfile::ast::Dockerfile;
-use crate::dockerfile::{self, ParseError};
 use crate::lint::Report;
 use crate::model::base::Base;
-use crate::model::context::{ContextSource, EntryKind};
+use crate::model::context::ContextSource;
 use crate::model::decision::{Binding, Grant};
 use crate::model::image::Platform;
 use crate::model::view::{BasePin, ReviewPage};
-use crate::model::{Digest, Failure, Reference, Severity, State, Submission, SubmissionId};
+use crate::model::{Reference, Severity, State, Submission, SubmissionId};
 use crate::{bases, intake, review};
 
-/// How many links in a row are followed to a Dockerfile.
-const LINKS: usize = 8;
 /// Rejections for the same rules that a page shows.
 const PRECEDENTS: usize = 3;
-
-/// The file that `name` leads to where it is a link, as it may be for Docker. Links were checked to stay in the
-/// context; what this can't follow is left for the reader to complain of.
-fn behind_links(context: &dyn ContextSource, name: &str) -> String {
-    let mut path = name.to_owned();
-    for _ in 0..LINKS {
-        let entry = context.find(&path).and_then(|at| context.entries().get(at));
-        let Some(EntryKind::Symlink { target }) = entry.map(|entry| &entry.kind) else {
-            break;
-        };
-        let mut parts: Vec<&str> = match target.starts_with('/') {
-            true => Vec::new(),
-            false => path.split('/').collect(),
-        };
-        parts.pop();
-        for part in target.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => drop(parts.pop()),
-                part => parts.push(part),
-            }
-        }
-        path = parts.join("/");
-    }
-    path
-}
-
-/// A Dockerfile as it was read.
-pub struct Read {
-    /// Its path in the context.
-    pub name: String,
-    /// Its bytes, as they came.
-    pub bytes: Vec<u8>,
-    /// Its text, for people.
-    pub text: String,
-    /// What the parser made of it.
-    pub parsed: Result<Dockerfile, ParseError>,
-}
-
-impl Read {
-    /// Reads the bytes of a Dockerfile.
-    pub fn of(name: &str, bytes: Vec<u8>) -> Self {
-        Self {
-            name: name.to_owned(),
-            // Places count from behind a byte-order mark, as the parser's do.
-            text: String::from_utf8_lossy(&bytes)
-                .trim_start_matches('\u{feff}')
-                .to_owned(),
-            parsed: dockerfile::parse(&bytes),
-            bytes,
-        }
-    }
-
-    /// The digest of its bytes: what an approval binds.
-    pub fn digest(&self) -> Digest {
-        Digest::of(&self.bytes)
-    }
-
-    /// The failure of R12, if it does not parse.
-    pub fn parse_error(&self) -> Option<Failure> {
-        let error = self.parsed.as_ref().err()?;
-        let failure = Failure::new(error.to_string()).at(None, Some(error.line));
-        Some(failure.help("mend the line and try again; `flareo lint` reads it without publishing"))
-    }
-}
 
 impl Site {
     pub(super) fn context(&self, row: &Submission) -> Result<intake::StoredContext, SiteError> {
         intake::StoredContext::open(&self.paths().contexts(), row.context).map_err(SiteError::from)
-    }
-
-    pub(super) fn read_dockerfile(
-        &self,
-        context: &dyn ContextSource,
-        name: &str,
-    ) -> Result<Read, SiteError> {
-        let limit = self.policy().context.dockerfile_bytes;
-        let file = behind_links(context, name);
-        let bytes = context.read(&file, limit).map_err(|e| {
-            SiteError::refused(Failure::new(format!("the Dockerfile can't be read: {e}")))
-        })?;
-        Ok(Read::of(name, bytes))
     }
 
     /// The bases that a Dockerfile names, with what each is pinned to today (R9).
@@ -288,25 +209,6 @@ impl Site {
         context: &dyn ContextSource,
     ) -> Result<Read, SiteError> {
         let name = row.detection.dockerfile.as_deref().unwrap_or("Dockerfile");
-        self.read_dockerfile(context, name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::context::MemoryContext;
-
-    #[test]
-    fn a_dockerfile_may_be_a_link_to_one() {
-        let context = MemoryContext::default()
-            .file("build/real", 0o644, "FROM scratch\n")
-            .link("Dockerfile", "build/Dockerfile")
-            .link("build/Dockerfile", "../build/./real")
-            .link("round", "round");
-        assert_eq!(behind_links(&context, "Dockerfile"), "build/real");
-        assert_eq!(behind_links(&context, "build/real"), "build/real");
-        assert_eq!(behind_links(&context, "round"), "round");
-        assert_eq!(behind_links(&context, "nowhere"), "nowhere");
+        Read::in_context(context, name, &self.policy().context)
     }
 }

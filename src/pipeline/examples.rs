@@ -1,6 +1,6 @@
 //! A policy's own tests: the Dockerfiles of `policy.toml` through the very lint that judges submissions.
 
-use super::dossier::Read;
+use super::read::Read;
 use super::{Site, SiteError};
 use crate::model::Severity;
 use crate::model::context::MemoryContext;

@@ -1,23 +1,32 @@
-//! Lint with what it has to know about this site: approved bases, what is held of them, which hosts a grant reaches. Made
-//! once for as many files as there are.
+//! Lint with what it has to know about the place: approved bases, what is held of them, which hosts a grant reaches. Made
+//! once for as many files as there are. Who submits has no catalog at home: there the list that comes along counts, and
+//! nothing is held.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::dossier::Read;
-use super::{Site, SiteError};
-use crate::bases::ApprovedList;
+use super::read::Read;
+use super::{Site, SiteError, known_rules};
+use crate::bases::{ApprovedList, approved};
+use crate::intake::DirContext;
 use crate::lint::{self, BaseFacts, Mended, Report, Subject};
 use crate::model::context::ContextSource;
 use crate::model::decision::Grant;
 use crate::model::image::Platform;
 use crate::model::network::Allowance;
 use crate::model::policy::Switch;
-use crate::model::{Finding, Reference};
+use crate::model::{Clock, Finding, Policy, Reference, Timestamp};
 
-/// Lint for this site.
+/// So many files are linted without another thread.
+const FEW: usize = 16;
+
+/// Lint under one policy.
 pub struct Linter<'s> {
-    site: &'s Site,
+    policy: &'s Policy,
+    now: Timestamp,
+    /// Where bases are held, if this machine has a catalog.
+    site: Option<&'s Site>,
     approved: ApprovedList,
     granted: Vec<Reference>,
     network: Option<Allowance>,
@@ -39,7 +48,9 @@ impl Site {
             _ => None,
         });
         Ok(Linter {
-            site: self,
+            policy: self.policy(),
+            now: self.clock().now(),
+            site: Some(self),
             approved: self.approved_list()?,
             granted: granted.collect(),
             network: allowance.filter(|_| !groups.is_empty()),
@@ -60,17 +71,87 @@ impl Site {
     }
 }
 
-impl Linter<'_> {
+impl<'s> Linter<'s> {
+    /// Lint on a machine that has no catalog: nothing is opened, and nothing is made.
+    ///
+    /// # Errors
+    /// If the policy switches a rule that there is not.
+    pub fn without_a_site(policy: &'s Policy, clock: &dyn Clock) -> Result<Self, SiteError> {
+        known_rules(policy)?;
+        Ok(Self {
+            policy,
+            now: clock.now(),
+            site: None,
+            approved: ApprovedList::new(approved::defaults()),
+            granted: Vec::new(),
+            network: None,
+            known: Mutex::default(),
+        })
+    }
+
     /// What lint finds.
     pub fn check(&self, read: &Read, context: Option<&dyn ContextSource>) -> Report {
         self.weighed(self.with(read, context, lint::check))
     }
 
+    /// Reads and lints Dockerfiles of folders, or Dockerfiles by themselves, several at a time; the answers are in the order
+    /// of the paths.
+    ///
+    /// # Errors
+    /// The first that can't be read.
+    pub fn check_paths(&self, paths: &[PathBuf]) -> Result<Vec<Report>, SiteError> {
+        let lint = |path: &PathBuf| {
+            let (read, context) = self.read_path(path)?;
+            Ok(self.check(&read, context.as_ref().map(|c| c as _)))
+        };
+        if paths.len() <= FEW {
+            return paths.iter().map(lint).collect();
+        }
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = paths.len().div_ceil(workers);
+        std::thread::scope(|scope| {
+            let shares: Vec<_> = paths
+                .chunks(share)
+                .map(|paths| scope.spawn(move || paths.iter().map(lint).collect::<Vec<_>>()))
+                .collect();
+            shares
+                .into_iter()
+                .flat_map(|share| {
+                    share
+                        .join()
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                })
+                .collect()
+        })
+    }
+
+    /// Lints what stands at `path`, and tries the patches of what is found.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn mend_path(&self, path: &Path) -> Result<(Report, Mended), SiteError> {
+        let (read, context) = self.read_path(path)?;
+        Ok(self.mend(&read, context.as_ref().map(|c| c as _)))
+    }
+
+    /// A Dockerfile, and the folder that it stands in, if `path` is one.
+    fn read_path(&self, path: &Path) -> Result<(Read, Option<DirContext>), SiteError> {
+        let limits = &self.policy.context;
+        let context = match path.is_dir() {
+            true => Some(DirContext::open(path, limits).map_err(SiteError::from)?),
+            false => None,
+        };
+        let read = match &context {
+            Some(context) => Read::in_context(context, "Dockerfile", limits)?,
+            None => Read::from_file(path, limits)?,
+        };
+        Ok((read, context))
+    }
+
     /// The findings as the policy weighs them.
     fn weighed(&self, mut report: Report) -> Report {
-        let now = self.site.clock().now();
-        let rules = &self.site.policy().lint.rules;
-        let switch = |finding: &Finding| rules.get(&finding.rule).filter(|s| s.counts(now));
+        let rules = &self.policy.lint.rules;
+        let switch = |finding: &Finding| rules.get(&finding.rule).filter(|s| s.counts(self.now));
         report.findings.retain_mut(|finding| {
             let Some(switch) = switch(finding) else {
                 return true;
@@ -128,7 +209,7 @@ impl Linter<'_> {
         {
             return facts.clone();
         }
-        let facts = held(self.site, reference);
+        let facts = self.site.and_then(|site| held(site, reference));
         if let Ok(mut known) = self.known.lock() {
             known.insert(reference.clone(), facts.clone());
         }

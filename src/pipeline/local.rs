@@ -1,10 +1,10 @@
 //! A build here and now, by the very engine and limits of the worker, without the queue.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::dossier::Read;
+use super::read::Read;
 use super::recorder::{Recorder, Watcher};
 use super::reproduce::not_reproduced;
 use super::{Site, SiteError};
@@ -12,7 +12,6 @@ use crate::catalog::Item;
 use crate::engine::again::again;
 use crate::engine::{BuildError, BuildRequest, Conditions};
 use crate::intake::{BuildView, DirContext};
-use crate::lint::{Mended, Report};
 use crate::model::decision::Grant;
 use crate::model::event::{Cancel, EventSink as _, Happening};
 use crate::model::image::{BuiltImage, Platform};
@@ -45,67 +44,7 @@ pub struct LocalBuild {
     pub output: Option<String>,
 }
 
-/// So many files are linted without another thread.
-const FEW: usize = 16;
-
 impl Site {
-    /// Reads and lints Dockerfiles of folders, or Dockerfiles by themselves, several at a time; the answers are in the order
-    /// of the paths.
-    ///
-    /// # Errors
-    /// The first that can't be read.
-    pub fn lint_paths(&self, paths: &[PathBuf]) -> Result<Vec<Report>, SiteError> {
-        let linter = self.linter(&[])?;
-        let lint = |path: &PathBuf| {
-            let (read, context) = self.read_path(path)?;
-            Ok(linter.check(&read, context.as_ref().map(|c| c as _)))
-        };
-        if paths.len() <= FEW {
-            return paths.iter().map(lint).collect();
-        }
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = paths.len().div_ceil(workers);
-        std::thread::scope(|scope| {
-            let shares: Vec<_> = paths
-                .chunks(share)
-                .map(|paths| scope.spawn(move || paths.iter().map(lint).collect::<Vec<_>>()))
-                .collect();
-            shares
-                .into_iter()
-                .flat_map(|share| {
-                    share
-                        .join()
-                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                })
-                .collect()
-        })
-    }
-
-    /// Lints what stands at `path`, and tries the patches of what is found.
-    ///
-    /// # Errors
-    /// If it can't be read.
-    pub fn mend_path(&self, path: &Path) -> Result<(Report, Mended), SiteError> {
-        let (read, context) = self.read_path(path)?;
-        Ok(self
-            .linter(&[])?
-            .mend(&read, context.as_ref().map(|c| c as _)))
-    }
-
-    /// A Dockerfile, and the folder that it stands in, if `path` is one.
-    fn read_path(&self, path: &Path) -> Result<(Read, Option<DirContext>), SiteError> {
-        let policy = &self.policy().context;
-        let context = match path.is_dir() {
-            true => Some(DirContext::open(path, policy).map_err(SiteError::from)?),
-            false => None,
-        };
-        let read = match &context {
-            Some(context) => self.read_dockerfile(context, "Dockerfile")?,
-            None => read_file(path, policy.dockerfile_bytes)?,
-        };
-        Ok((read, context))
-    }
-
     /// Builds. Events go to `watcher`; the last one is the result.
     ///
     /// # Errors
@@ -165,8 +104,8 @@ impl Site {
             false => context.remembered_in(&self.paths().digests()),
         };
         let read = match &build.file {
-            Some(file) => read_file(file, limits.dockerfile_bytes)?,
-            None => self.read_dockerfile(&context, "Dockerfile")?,
+            Some(file) => Read::from_file(file, limits)?,
+            None => Read::in_context(&context, "Dockerfile", limits)?,
         };
         if let Some(error) = read.parse_error() {
             return Err(SiteError::refused(error));
@@ -258,25 +197,6 @@ impl Site {
             .map_err(|error| SiteError::usage(error.to_string()))?;
         Ok(Some(Arc::new(Keeper::new(allowance, self.clock().clone()))))
     }
-}
-
-fn read_file(path: &Path, limit: u64) -> Result<Read, SiteError> {
-    use std::io::Read as _;
-    let unreadable =
-        |e: std::io::Error| SiteError::usage(format!("can't read {}: {e}", path.display()));
-    let mut bytes = Vec::with_capacity(8 << 10);
-    std::fs::File::open(path)
-        .map_err(unreadable)?
-        .take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > limit {
-        return Err(SiteError::refused(Failure::new(format!(
-            "{} is longer than a Dockerfile may be ({limit} bytes)",
-            path.display()
-        ))));
-    }
-    Ok(Read::of(&path.display().to_string(), bytes))
 }
 
 impl From<BuildError> for SiteError {

@@ -57,7 +57,7 @@ impl Site {
             intake::StoredContext::open(&contexts, stored.digest).map_err(SiteError::from)?;
         let detection = intake::detect(&context);
         let name = buildable(&detection)?;
-        let read = self.read_dockerfile(&context, name)?;
+        let read = super::Read::in_context(&context, name, &self.policy().context)?;
         if let Some(error) = read.parse_error() {
             return Err(SiteError::refused(error));
         }

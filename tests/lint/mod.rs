@@ -2,4 +2,5 @@
 
 mod corpus;
 mod hadolint;
+mod home;
 mod sarif;
