@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::late::Late;
 use crate::model::{Reference, Slug, State, SubmissionId};
 
 /// Takes Dockerfiles from strangers: reviewed, built in a sandbox without network, scanned, signed, served by digest.
@@ -68,22 +69,22 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Submit a build context: a folder, a tar archive, or - for an archive on standard input
-    Publish(Publish),
+    Publish(Late<Publish>),
     /// Read Dockerfiles and say what would be refused
-    Lint(Lint),
+    Lint(Late<Lint>),
     /// Build here, by the very engine and limits of the worker
-    Build(Build),
+    Build(Late<Build>),
     /// List submissions
-    Queue(Queue),
+    Queue(Late<Queue>),
     /// Show one submission: Dockerfile, findings, pins, decisions
-    Show(Show),
+    Show(Late<Show>),
     /// Decide about a submission
     Review {
         /// Its number
         id: SubmissionId,
         /// What to do with it
         #[command(subcommand)]
-        verdict: Review,
+        verdict: Late<Review>,
     },
     /// End the build of a submission
     Cancel {
@@ -100,16 +101,16 @@ pub enum Command {
     },
     /// Base images: the cache and the approved list
     #[command(subcommand)]
-    Base(Base),
+    Base(Late<Base>),
     /// The catalog of published modules
     #[command(subcommand)]
-    Module(Module),
+    Module(Late<Module>),
     /// The policy: its own tests, and what another one would have decided
     #[command(subcommand)]
-    Policy(Policy),
+    Policy(Late<Policy>),
     /// Vulnerabilities that may pass, for a while, with somebody's name under it
     #[command(subcommand)]
-    Exception(Exception),
+    Exception(Late<Exception>),
     /// Check signature, bill of materials and provenance of a published image
     Verify {
         /// A module, a manifest digest, oci:DIR, or self-test:FILE
@@ -124,25 +125,12 @@ pub enum Command {
     Worker,
     /// The record of everything that was decided
     #[command(subcommand)]
-    Audit(Audit),
+    Audit(Late<Audit>),
     /// Mail that was written, and how it went on its way
     #[command(subcommand)]
-    Outbox(Outbox),
+    Outbox(Late<Outbox>),
     /// Say what this host can do, and how to get what it lacks
-    Doctor {
-        /// How things went lately instead: queue, waits, builds, disk
-        #[arg(long, conflicts_with_all = ["self_test", "without_seccomp", "output"])]
-        figures: bool,
-        /// Try the sandbox by what hostile steps try, and sign what was found
-        #[arg(long)]
-        self_test: bool,
-        /// Once without system-call filters, to see that some of it then gets through
-        #[arg(long, requires = "self_test", conflicts_with = "output")]
-        without_seccomp: bool,
-        /// Write the signed report to this file
-        #[arg(long, value_name = "FILE", requires = "self_test")]
-        output: Option<PathBuf>,
-    },
+    Doctor(Late<Doctor>),
     /// A tour with sample submissions in a throw-away state
     Demo {
         /// Play the scripted run to its end and print what became of each submission
@@ -196,6 +184,23 @@ pub struct Publish {
     /// Ask nothing: send it as it stands, also if it can't be approved
     #[arg(long, short)]
     pub yes: bool,
+}
+
+/// `flareo doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// How things went lately instead: queue, waits, builds, disk
+    #[arg(long, conflicts_with_all = ["self_test", "without_seccomp", "output"])]
+    pub figures: bool,
+    /// Try the sandbox by what hostile steps try, and sign what was found
+    #[arg(long)]
+    pub self_test: bool,
+    /// Once without system-call filters, to see that some of it then gets through
+    #[arg(long, requires = "self_test", conflicts_with = "output")]
+    pub without_seccomp: bool,
+    /// Write the signed report to this file
+    #[arg(long, value_name = "FILE", requires = "self_test")]
+    pub output: Option<PathBuf>,
 }
 
 /// `flareo show`

@@ -18,6 +18,7 @@ mod exception;
 mod forecast;
 pub mod help;
 mod interrupt;
+mod late;
 mod lint;
 mod module;
 mod network;
@@ -153,14 +154,14 @@ fn dispatch(arguments: &Arguments, output: &Output) -> Result<ExitCode, SiteErro
             Ok(ExitCode::SUCCESS)
         }
         Command::Audit(audit) => audit::run(&site, audit, output),
-        Command::Doctor {
-            self_test: true,
-            without_seccomp,
-            output: signed,
-            ..
-        } => self_test::run(&site, !without_seccomp, signed.as_deref(), output),
-        Command::Doctor { figures: true, .. } => doctor::figures(&site, output),
-        Command::Doctor { .. } => doctor::run(&site, output),
+        Command::Doctor(asked) if asked.self_test => self_test::run(
+            &site,
+            !asked.without_seccomp,
+            asked.output.as_deref(),
+            output,
+        ),
+        Command::Doctor(asked) if asked.figures => doctor::figures(&site, output),
+        Command::Doctor(_) => doctor::run(&site, output),
         Command::Help { .. }
         | Command::Completions { .. }
         | Command::Man
